@@ -1,0 +1,107 @@
+#pragma once
+// What one call must remember to go on in another process: plain data, no pointers (design.md section 4).
+// A CallState is copied, changed and committed as a whole for each event; keep it small.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "common/ws_mode.hpp"
+
+namespace agentlocator {
+
+// A text of at most N bytes inside shared memory.
+template <std::size_t N>
+struct FixedText {
+    static_assert(N <= 255);
+    std::uint8_t size = 0;
+    std::array<char, N> bytes{};
+
+    [[nodiscard]] std::string_view view() const { return {bytes.data(), size <= N ? size : 0U}; }
+    // False when it does not fit; then nothing is changed.
+    [[nodiscard]] bool assign(std::string_view text) {
+        if (text.size() > N) {
+            return false;
+        }
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            bytes[i] = text[i];
+        }
+        size = static_cast<std::uint8_t>(text.size());
+        return true;
+    }
+    [[nodiscard]] bool empty() const { return size == 0; }
+};
+
+// Twilio ids have 34 characters; others that follow the protocol may be longer.
+using StreamSid = FixedText<63>;
+using CallSid = FixedText<63>;
+using MarkName = FixedText<31>;
+
+inline constexpr std::size_t marks_outstanding_max = 32;
+
+enum class StreamPhase : std::uint8_t {
+    waiting,    // Upgraded; no `start` yet, so nothing may be sent (F-10, F-11).
+    streaming,  // Between `start` and `stop`.
+    stopped,    // `stop` seen or we are hanging up: nothing but a close frame may be sent.
+    closed,     // Both sides are done; the slot is about to be freed.
+};
+
+// WebSocket frames on their way in (RFC 6455 5).
+struct FrameState {
+    std::uint64_t parsed = 0;            // Absolute position after the last whole frame taken in.
+    std::uint32_t remainder_size = 0;    // Bytes of an incomplete frame kept in the slot.
+    std::uint32_t message_size = 0;      // Bytes of an unfinished fragmented message kept in the slot.
+    std::uint8_t remainder_half = 0;     // Which of the slot's two remainder buffers holds them.
+    std::uint8_t message_opcode = 0;     // 0 when no fragmented message is open, else 1 (text).
+    bool close_received = false;
+    bool close_sent = false;
+};
+
+// Bytes on their way out: position p lies at send_ring[(p - origin) % send_ring_bytes].
+struct SendState {
+    std::uint64_t tail = 0;    // Absolute position after the last committed byte.
+    std::uint64_t origin = 0;  // Moves up to `tail` whenever the ring is empty, so that few pages are touched.
+};
+
+// The agent's side of an AI call. The voice pipeline (its own issue) extends it; all in frames of 20 ms.
+struct ConversationState {
+    std::uint32_t turn = 0;             // Names the utterance being spoken; part of the mark names.
+    std::uint16_t prompt = 0;           // Which recorded prompt is being spoken; 0 none.
+    std::uint32_t prompt_at = 0;        // Next byte of it to send.
+    std::int64_t play_until_ns = 0;     // Steady clock: when the caller has heard all that was sent.
+    std::int64_t deaf_until_ns = 0;     // Caller audio is not judged before (refractory).
+    std::int64_t heartbeat_at_ns = 0;   // Next heartbeat mark (F-28).
+    float noise_floor = 0;              // Energy of the line when nobody speaks.
+    std::uint16_t voice_frames = 0;     // Consecutive frames with voice.
+    std::uint16_t silence_frames = 0;   // Frames without voice after the last one with.
+    bool in_utterance = false;
+    bool greeted = false;
+    bool goodbye = false;
+    std::uint32_t heartbeats = 0;
+    std::uint8_t marks = 0;             // Outstanding marks, oldest first.
+    std::array<MarkName, marks_outstanding_max> mark_names{};
+};
+
+struct CallState {
+    FrameState frames;
+    SendState send;
+    StreamPhase phase = StreamPhase::waiting;
+    WsMode mode = WsMode::ai;
+    bool subprotocol = false;
+    bool done_logged = false;            // WS_DONE is printed once per call, by whoever ends it.
+    std::uint16_t close_code = 0;        // The one we sent or received; 0 none.
+    StreamSid stream_sid;
+    CallSid call_sid;
+    std::uint64_t rx = 0;                // Media messages received.
+    std::uint64_t tx = 0;                // 20 ms frames of audio sent; counted in the one function that writes them (F-27).
+    std::uint64_t rx_bytes_of_audio = 0;
+    std::int64_t opened_ns = 0;          // Steady clock.
+    std::int64_t heard_ns = 0;           // Last message from the peer.
+    ConversationState conversation;
+};
+
+static_assert(std::is_trivially_copyable_v<CallState>);
+static_assert(sizeof(CallState) <= 2048, "a CallState is copied for each event");
+
+}  // namespace agentlocator

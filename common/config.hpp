@@ -1,0 +1,110 @@
+#pragma once
+// Settings: text in (environment, settings file, flags), a validated struct out. Pure: the shell reads the sources.
+// One table (config.cpp) names every setting with its kind, default, range and help; `agentlocator config` prints it.
+// All faults are reported together; each names the setting, the value, where it came from and what is valid.
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/ws_mode.hpp"
+
+namespace agentlocator {
+
+struct Settings {
+    // Server
+    std::string public_base_url;           // PUBLIC_BASE_URL, trailing slash removed; empty: from the request.
+    std::string bind_address;              // BIND_ADDRESS, numeric. Loopback unless told otherwise.
+    std::uint16_t port = 0;                // PORT (5000).
+    std::uint32_t workers = 0;             // WORKERS; default: number of cores, at least 2.
+    WsMode ws_mode = WsMode::ai;           // WS_MODE
+    bool hebrew_realtime_enabled = true;   // HEBREW_REALTIME_ENABLED
+    std::uint32_t max_concurrent_calls = 0;            // MAX_CONCURRENT_CALLS; 0: as many as the slab holds.
+    std::chrono::microseconds media_tick{};            // MEDIA_TICK_US (2000); 0: look at sockets at once.
+    std::uint32_t connections_max = 0;                 // HTTP_CONNECTIONS_MAX a worker, waiting for a request.
+    std::chrono::milliseconds header_timeout{};        // HTTP_HEADER_TIMEOUT_MS: slow-loris bound.
+    std::chrono::milliseconds idle_timeout{};          // HTTP_IDLE_TIMEOUT_MS: keep-alive between requests.
+    std::chrono::milliseconds stream_timeout{};        // STREAM_TIMEOUT_MS: no message from the peer: it is dead.
+    // Twilio
+    std::string twilio_account_sid;        // TWILIO_ACCOUNT_SID
+    std::string twilio_auth_token;         // TWILIO_AUTH_TOKEN (secret). Set: signatures are checked.
+    std::string twilio_auth_token_old;     // TWILIO_AUTH_TOKEN_SECONDARY (secret): accepted too, during rotation.
+    bool validate_twilio_signature = true; // VALIDATE_TWILIO_SIGNATURE
+    std::vector<std::string> trusted_proxies;          // TRUSTED_PROXIES, numeric addresses; whose X-Forwarded-* count.
+    // Agent
+    std::string greeting_file;             // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
+    // Supervisor
+    std::chrono::milliseconds drain_timeout{};         // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
+    std::chrono::milliseconds term_timeout{};          // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.
+    std::chrono::milliseconds hang_timeout{};          // HANG_TIMEOUT_MS (2000): heartbeat older than this is a hang.
+    std::chrono::milliseconds orphan_grace{};          // ORPHAN_GRACE_MS (60000): workers without a supervisor.
+    std::uint32_t crash_limit = 0;                     // CRASH_LIMIT crashes ...
+    std::chrono::milliseconds crash_window{};          // CRASH_WINDOW_MS ... in this period hold the slot open.
+    std::string bridge_dir;                // BRIDGE_DIR; empty: baileys-bridge beside the installation.
+    std::uint16_t bridge_port = 0;         // BAILEYS_PORT (4001)
+    bool bridge_enabled = true;            // ENABLE_WA_BAILEYS
+    std::string lock_path;                 // AGENTLOCATOR_LOCK (/tmp/agentlocator.lock)
+    std::string runtime_dir;               // AGENTLOCATOR_RUNTIME_DIR: control socket, pid records.
+    std::string data_dir;                  // AGENTLOCATOR_DATA_DIR: logs and, later, the store.
+    std::uint64_t log_bytes_max = 0;       // LOG_BYTES_MAX of one log file before it is rotated.
+    std::uint32_t log_files = 0;           // LOG_FILES kept for each child.
+};
+
+// Where a value came from; the later wins.
+enum class SettingSource : std::uint8_t { fallback, file, environment, flag };
+[[nodiscard]] std::string_view to_string(SettingSource source);
+
+struct SettingInput {
+    std::string value;
+    SettingSource source = SettingSource::environment;
+};
+using SettingInputs = std::map<std::string, SettingInput, std::less<>>;  // By environment name.
+
+struct SettingFault {
+    std::string name;
+    std::string detail;  // "PORT=abc (environment): not a number; valid: 1-65535"
+};
+
+// One row of `agentlocator config`: secrets are masked here and nowhere else.
+struct SettingView {
+    std::string_view name;
+    std::string value;
+    SettingSource source;
+    std::string_view help;
+    std::string_view valid;
+};
+
+struct ParsedSettings {
+    Settings settings;
+    std::vector<SettingFault> faults;    // Not empty: refuse to start, print them all.
+    std::vector<std::string> warnings;   // Old names, ignored values: start, but say so.
+    std::vector<SettingView> view;       // Every setting, in table order.
+};
+
+// Facts about the machine that defaults depend on.
+struct SettingFacts {
+    std::uint32_t cores = 1;
+    std::string installation_root;  // For default folders.
+    std::string home;               // May be empty.
+};
+
+[[nodiscard]] ParsedSettings parse_settings(const SettingInputs& inputs, const SettingFacts& facts);
+
+// The environment handed to every child: each setting of the table with its validated value, spelled in its own name.
+// parse_settings of it gives equal settings.
+[[nodiscard]] std::vector<std::string> to_environment(const Settings& settings);
+
+// KEY=VALUE lines, '#' comments, optional quotes and `export`. Faults name the line.
+struct SettingsFile {
+    SettingInputs inputs;
+    std::vector<SettingFault> faults;
+};
+[[nodiscard]] SettingsFile parse_settings_file(std::string_view text, std::string_view path);
+
+// Names the table knows, to pick them from a process environment.
+[[nodiscard]] const std::vector<std::string_view>& setting_names();
+
+}  // namespace agentlocator

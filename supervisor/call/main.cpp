@@ -1,0 +1,2 @@
+// Entry point; filled in by the component.
+int main() { return 70; }
