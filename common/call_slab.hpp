@@ -2,7 +2,7 @@
 // The call slab: one shared-memory file that every worker maps and that outlives each of them (design.md section 4).
 // Plain data and lock-free atomics; no pointers. The supervisor creates it and keeps the descriptor.
 //
-//   CallSlab header | worker entries | slot directory | staging areas | call slots
+//   CallSlab header | worker entries | slot directory | staging areas | log rings | call slots
 //
 // Single writer: a slot is written by the worker named in SlotEntry::owner and nobody else. Ownership moves by a
 // message of the supervisor (control_packet.hpp), never by guessing.
@@ -19,8 +19,10 @@ inline constexpr std::uint32_t call_slots_max = 4096;      // Live calls of one 
 inline constexpr std::uint32_t worker_entries_max = 256;   // Workers alive at once, old and new generation together.
 inline constexpr std::size_t message_bytes_max = 65'536;   // One WebSocket message from Twilio (twilio.md 1.7).
 inline constexpr std::size_t frame_header_bytes_max = 14;  // RFC 6455 5.2.
-inline constexpr std::size_t remainder_bytes_max = message_bytes_max + frame_header_bytes_max;
 inline constexpr std::size_t receive_bytes_max = 65'536;   // Most taken by one recv.
+// A whole largest frame and one more recv; also what a stalled call may hold back before reading stops.
+inline constexpr std::size_t staging_bytes = message_bytes_max + frame_header_bytes_max + receive_bytes_max;
+inline constexpr std::size_t log_ring_bytes = 131'072;     // Lines a worker has said and its log thread not yet written.
 inline constexpr std::size_t send_ring_bytes = 131'072;    // Holds the answer to one largest message twice. Power of two.
 
 static_assert((send_ring_bytes & (send_ring_bytes - 1)) == 0);
@@ -63,14 +65,22 @@ struct alignas(64) SlotEntry {
 
 // Received bytes of the slot in hand: the kept remainder first, then what recv delivered. Owned by one worker entry.
 struct alignas(4096) StagingArea {
-    std::array<std::uint8_t, remainder_bytes_max + receive_bytes_max> bytes;
+    std::array<std::uint8_t, staging_bytes> bytes;
+};
+
+// Log lines on their way from the media thread to the log thread. In the slab so that the supervisor can print what a
+// killed worker had still to say. Single producer, single consumer; positions are absolute.
+struct alignas(4096) LogRing {
+    std::atomic<std::uint64_t> head{0};  // Moved by the media thread, after the bytes.
+    alignas(64) std::atomic<std::uint64_t> tail{0};  // Moved by whoever writes the lines out.
+    alignas(64) std::array<char, log_ring_bytes> bytes;
 };
 
 // Pages that a call never reaches are never allocated: an ordinary call touches the first page and one of the ring.
 struct alignas(4096) CallSlot {
     std::array<CallState, 2> states;
     alignas(4096) std::array<std::uint8_t, send_ring_bytes> send_ring;
-    std::array<std::array<std::uint8_t, remainder_bytes_max>, 2> remainder;
+    std::array<std::array<std::uint8_t, staging_bytes>, 2> remainder;
     // Payload of an unfinished fragmented message; bytes beyond the committed size are free to write.
     std::array<std::uint8_t, message_bytes_max> message;
 };
@@ -87,6 +97,7 @@ struct CallSlab {
     alignas(64) std::array<WorkerEntry, worker_entries_max> workers;
     std::array<SlotEntry, call_slots_max> directory;
     std::array<StagingArea, worker_entries_max> staging;
+    std::array<LogRing, worker_entries_max> logs;
     std::array<CallSlot, call_slots_max> slots;
 };
 

@@ -49,13 +49,20 @@ enum class StreamPhase : std::uint8_t {
 
 // WebSocket frames on their way in (RFC 6455 5).
 struct FrameState {
-    std::uint64_t parsed = 0;            // Absolute position after the last whole frame taken in.
-    std::uint32_t remainder_size = 0;    // Bytes of an incomplete frame kept in the slot.
-    std::uint32_t message_size = 0;      // Bytes of an unfinished fragmented message kept in the slot.
-    std::uint8_t remainder_half = 0;     // Which of the slot's two remainder buffers holds them.
-    std::uint8_t message_opcode = 0;     // 0 when no fragmented message is open, else 1 (text).
+    std::uint64_t parsed = 0;          // Absolute position after the last whole frame taken in.
+    std::uint64_t remainder_at = 0;    // Absolute position of the first byte kept in the slot's remainder buffer ...
+    std::uint32_t remainder_size = 0;  // ... and how many are kept; those before `parsed` are spent.
+    std::uint32_t message_size = 0;    // Bytes of an unfinished fragmented message kept in the slot.
+    std::uint8_t remainder_half = 0;   // Which of the slot's two remainder buffers holds them.
+    bool message_open = false;         // A fragmented text message has begun and not ended.
     bool close_received = false;
     bool close_sent = false;
+
+    // Everything before this position has been taken from the kernel and kept or used.
+    [[nodiscard]] std::uint64_t known_end() const {
+        const std::uint64_t kept = remainder_at + remainder_size;
+        return kept > parsed ? kept : parsed;
+    }
 };
 
 // Bytes on their way out: position p lies at send_ring[(p - origin) % send_ring_bytes].
