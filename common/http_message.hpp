@@ -15,8 +15,8 @@ struct HttpHeader {
 struct HttpRequest {
     std::string method;  // As sent: "GET", "POST".
     std::string target;  // Raw, as received: never decoded or normalised, because it is signed (twilio.md 4.3).
-    std::vector<HttpHeader> headers;
-    std::string body;
+    std::vector<HttpHeader> headers{};
+    std::string body{};
     bool keep_alive = true;
     bool http_1_1 = true;
 
@@ -29,8 +29,8 @@ struct HttpRequest {
 
 struct HttpResponse {
     unsigned status = 200;
-    std::vector<HttpHeader> headers;  // Content-Length and Connection are added by serialize().
-    std::string body;
+    std::vector<HttpHeader> headers{};  // Content-Length and Connection are added by serialize().
+    std::string body{};
     bool close = false;  // Close the connection after this response.
 
     [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;
