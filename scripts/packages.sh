@@ -1,0 +1,42 @@
+# The Debian 12 packages this project needs, each with what it is for. Sourced by start_all.sh and run_tests.sh.
+# One line a package: name, blank, reason. Everything else here is derived from these two lists.
+
+# To build and to run.
+build_packages='
+g++                     the compiler; C++20 as GCC 12 knows it
+cmake                   configures the build
+ninja-build             runs the build
+libboost1.81-dev        Boost.Beast and Boost.System, headers only (1.74, the default of Debian 12, is too old)
+nlohmann-json3-dev      JSON off the audio path: control documents, settings, logs
+libspdlog-dev           log files and rotation
+libcli11-dev            command lines
+libcurl4-openssl-dev    HTTPS to providers
+libssl-dev              signatures and hashes
+'
+
+# To test, on top of those. Python drives the real programs over loopback; gunicorn, eventlet and flask are the stale
+# server of old that the supervisor has to find and end.
+test_packages='
+doctest-dev             unit tests
+python3                 integration tests
+python3-pytest          integration tests
+python3-pytest-timeout  a test that hangs fails, with the stack where it hung
+gunicorn                the stale server, as it ran
+python3-eventlet        the stale server, as it ran
+python3-flask           the stale server, as it ran
+systemd                 systemd-analyze checks the units in deploy/
+procps                  ps and pgrep, to look at processes from outside
+'
+
+# Node is needed by the WhatsApp bridge alone, version 20 or newer. Debian 12 has 18, so it is not in a list above:
+# without it calls are answered all the same, and the bridge says what is missing. The tests do need it:
+# scripts/node.sh finds it, or fetches it by npm, which is what these two are for.
+node_packages='
+nodejs                  runs npm, to fetch the newer node
+npm                     installs the packages of the bridge
+'
+
+# package_names LIST: the names alone, one a line.
+package_names() {
+    awk 'NF { print $1 }' <<<"$1"
+}

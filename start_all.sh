@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Starts AgentLocator in the foreground: installs what is missing, builds if a source changed, becomes the supervisor.
+#
+#   ./start_all.sh [options of `agentlocator run`]     for example --bind 0.0.0.0 --enforce-ai
+#   ./start_all.sh --build-only                        for the build step of a platform; starts nothing
+#
+# Works from any folder and any number of times. A start with nothing to build needs neither network nor compiler.
+# AGENTLOCATOR_SKIP_BUILD=1 starts what was built last, though sources changed since.
+set -euo pipefail
+
+root=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+program=start_all
+binary="$root/build/release/bin/agentlocator"
+stamp="$root/build/release/.built-from"
+# shellcheck source=scripts/setup.sh
+. "$root/scripts/setup.sh"
+
+# What the programs are built from, as one hash. By content, not by date: a fresh clone or an unpacked archive changes
+# every date and nothing else.
+source_hash() {
+    (cd "$root" && find CMakeLists.txt CMakePresets.json common supervisor worker bridge-launcher -type f -print0 |
+        LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
+}
+
+build_if_changed() {
+    local wanted
+    wanted=$(source_hash)
+    if [ -x "$binary" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        return 0
+    fi
+    if [ -x "$binary" ] && [ "${AGENTLOCATOR_SKIP_BUILD:-0}" = 1 ]; then
+        say "AGENTLOCATOR_SKIP_BUILD=1: sources changed since $binary was built; starting it all the same"
+        return 0
+    fi
+    ensure_packages "$build_packages"
+    say "building with $(build_jobs) jobs into $root/build/release (the first time takes some minutes)"
+    build_preset release >&2
+    # Written last: an interrupted build has no stamp, so the next start goes on with it.
+    printf '%s\n' "$wanted" >"$stamp"
+    say "built"
+}
+
+build_if_changed
+if [ "${1:-}" = --build-only ]; then
+    exit 0
+fi
+exec "$binary" run "$@"
