@@ -51,6 +51,8 @@ struct Settings {
     std::string data_dir;                  // AGENTLOCATOR_DATA_DIR: logs and, later, the store.
     std::uint64_t log_bytes_max = 0;       // LOG_BYTES_MAX of one log file before it is rotated.
     std::uint32_t log_files = 0;           // LOG_FILES kept for each child.
+
+    friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 // Where a value came from; the later wins.
@@ -89,6 +91,9 @@ struct SettingFacts {
     std::uint32_t cores = 1;
     std::string installation_root;  // For default folders.
     std::string home;               // May be empty.
+    std::string xdg_runtime_dir;    // May be empty, so may the next.
+    std::string xdg_state_home;
+    std::uint32_t user_id = 0;
 };
 
 [[nodiscard]] ParsedSettings parse_settings(const SettingInputs& inputs, const SettingFacts& facts);
@@ -101,10 +106,11 @@ struct SettingFacts {
 struct SettingsFile {
     SettingInputs inputs;
     std::vector<SettingFault> faults;
+    std::vector<std::string> warnings;  // A name given twice: the last one counts, as in a shell.
 };
 [[nodiscard]] SettingsFile parse_settings_file(std::string_view text, std::string_view path);
 
-// Names the table knows, to pick them from a process environment.
+// Names the table knows, old names included, to pick them from a process environment.
 [[nodiscard]] const std::vector<std::string_view>& setting_names();
 
 }  // namespace agentlocator
