@@ -1,0 +1,76 @@
+#pragma once
+// What the HTTP side of a worker knows when it answers a request, and what it may answer. Values only: the shell fills
+// a WebContext, calls route(), writes the log lines and sends the answer. Nothing here touches disk, network or clock.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/config.hpp"
+#include "common/http_message.hpp"
+#include "common/ws_mode.hpp"
+
+namespace agentlocator {
+
+// Which build answers (F-3). Empty texts are shown as "dev".
+struct BuildInfo {
+    std::string version;     // AGENTLOCATOR_VERSION
+    std::string build;       // Id of the build that runs.
+    std::string commit;      // GIT_COMMIT
+    std::string build_time;  // BUILD_TIME
+    std::string deploy_id;   // DEPLOY_ID
+};
+
+// Counters of one worker, as they lie in its slab entry.
+struct WorkerMetrics {
+    std::string worker;  // Label: the slot's name or the entry's index.
+    std::uint64_t calls = 0;
+    std::uint64_t calls_served = 0;
+    std::uint64_t connections = 0;
+    std::uint64_t requests = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t log_lines_dropped = 0;
+    std::uint64_t frames_in = 0;
+    std::uint64_t frames_out = 0;
+    double heartbeat_age_seconds = 0;
+};
+
+// One reason for /readyz to say 503.
+struct ReadyProblem {
+    std::string code;  // "no_supervisor", "draining", "slot_held"
+    std::string cause;
+};
+
+// Valid for one call of route().
+struct WebContext {
+    const Settings& settings;
+    const BuildInfo& build;
+    std::string_view instance;        // Of the supervisor: proves whose process holds the port (P1).
+    std::string_view worker;          // Which worker answers; the label of its metrics.
+    std::string_view remote_address;  // Numeric address of the TCP peer, without port.
+    WsMode mode = WsMode::ai;         // For new calls.
+    std::uint32_t live_calls = 0;     // Of the whole installation.
+    std::uint32_t call_capacity = 0;  // Slots of the slab; MAX_CONCURRENT_CALLS may set a lower limit.
+    std::int64_t now = 0;             // Wall clock, seconds since 1970: tokens and documents, never intervals.
+    std::int64_t started_at = 0;      // Same clock, when the supervisor (or a lone worker) started.
+    // Called for /readyz and /metrics only, so that the other routes do not pay for the collecting.
+    std::function<std::vector<ReadyProblem>()> problems;
+    std::function<std::vector<WorkerMetrics>()> metrics;  // All workers: any of them may be asked.
+};
+
+// The request is a sound WebSocket upgrade of the media path. Send `response` (head of the 101, complete) and hand the
+// connection to the stream; bytes behind the request belong to it. No HTTP may be sent afterwards (F-10).
+struct AcceptStream {
+    std::string response;
+    bool subprotocol = false;  // audio.twilio.com was offered, and is named in the response.
+};
+
+struct RouteResult {
+    std::variant<HttpResponse, AcceptStream> answer;
+    std::vector<std::string> log{};  // Whole lines, without line break, ready to be written.
+    bool refused = false;            // Turned away (P8): counted in WorkerEntry::refused.
+};
+
+}  // namespace agentlocator
