@@ -1,2 +1,4 @@
 // Entry point; filled in by the component.
-int main() { return 70; }
+int main() {
+    return 70;
+}

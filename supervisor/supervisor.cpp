@@ -1,0 +1,332 @@
+#include "supervisor/supervisor.hpp"
+
+#include <algorithm>
+
+#include "common/ensure.hpp"
+
+namespace agentlocator {
+
+std::string_view to_string(SupervisorState state) {
+    switch (state) {
+        case SupervisorState::starting:
+            return "starting";
+        case SupervisorState::running:
+            return "running";
+        case SupervisorState::degraded:
+            return "degraded";
+        case SupervisorState::stopping:
+            return "stopping";
+    }
+    ensure_failed("SupervisorState has a name", __FILE__, __LINE__);
+}
+
+Seat& Supervisor::add(std::uint32_t number, SeatRole role) {
+    const SlotLimits& limits = role == SeatRole::bridge ? plan_.bridge_limits : plan_.worker_limits;
+    seats_.push_back(Seat{SeatId{next_seat_++}, number, role, ProcessSlot(limits, plan_.restart), 0});
+    return seats_.back();
+}
+
+Seat* Supervisor::find_mutable(SeatId seat) {
+    const auto found = std::find_if(seats_.begin(), seats_.end(), [&](const Seat& s) { return s.id == seat; });
+    return found == seats_.end() ? nullptr : &*found;
+}
+
+const Seat* Supervisor::find(SeatId seat) const {
+    const auto found = std::find_if(seats_.begin(), seats_.end(), [&](const Seat& s) { return s.id == seat; });
+    return found == seats_.end() ? nullptr : &*found;
+}
+
+Seat* Supervisor::current(std::uint32_t number) {
+    const auto found = std::find_if(seats_.begin(), seats_.end(), [&](const Seat& s) {
+        return s.number == number && (s.role == SeatRole::current || s.role == SeatRole::bridge);
+    });
+    return found == seats_.end() ? nullptr : &*found;
+}
+
+void Supervisor::act(Seat& seat, SlotAction action, SeatActions& out) {
+    if (action == SlotAction::none) {
+        return;
+    }
+    if (action == SlotAction::spawn) {
+        ++seat.spawns;
+    }
+    out.push_back({seat.id, action});
+}
+
+void Supervisor::on_start(TimePoint now, SeatActions& out) {
+    for (std::uint32_t number = 1; number <= plan_.workers; ++number) {
+        Seat& seat = add(number, SeatRole::current);
+        act(seat, seat.slot.on_start(now), out);
+    }
+    if (plan_.bridge) {
+        Seat& seat = add(0, SeatRole::bridge);
+        act(seat, seat.slot.on_start(now), out);
+    }
+}
+
+void Supervisor::on_spawn_failed(TimePoint now, SeatId id, std::uint64_t random, SeatActions& out) {
+    if (Seat* seat = find_mutable(id)) {
+        act(*seat, seat->slot.on_spawn_failed(now, random), out);
+        settle(now, out);
+    }
+}
+
+void Supervisor::on_ready(TimePoint now, SeatId id, SeatActions& out) {
+    if (Seat* seat = find_mutable(id)) {
+        act(*seat, seat->slot.on_ready(now), out);
+        settle(now, out);
+    }
+}
+
+void Supervisor::on_exited(TimePoint now, SeatId id, ExitKind kind, std::uint64_t random, SeatActions& out) {
+    if (Seat* seat = find_mutable(id)) {
+        act(*seat, seat->slot.on_exited(now, kind, random), out);
+        settle(now, out);
+    }
+}
+
+void Supervisor::on_hang(TimePoint now, SeatId id, SeatActions& out) {
+    if (Seat* seat = find_mutable(id)) {
+        act(*seat, seat->slot.on_hang(now), out);
+        settle(now, out);
+    }
+}
+
+void Supervisor::on_deadline(TimePoint now, SeatActions& out) {
+    for (Seat& seat : seats_) {
+        act(seat, seat.slot.on_deadline(now), out);
+    }
+    settle(now, out);
+}
+
+void Supervisor::on_stop(TimePoint now, SeatActions& out) {
+    if (!stop_deadline_) {
+        begin_stop(now, ExitCode::ok, out);
+        return;
+    }
+    for (Seat& seat : seats_) {
+        act(seat, seat.slot.on_hurry(now), out);
+    }
+}
+
+void Supervisor::begin_stop(TimePoint now, ExitCode code, SeatActions& out) {
+    exit_code_ = code;
+    rolling_.reset();
+    const auto longest = [](const SlotLimits& limits) {
+        return limits.drain + std::max(limits.term, limits.abort) + limits.kill_again;
+    };
+    stop_deadline_ = now + std::max(longest(plan_.worker_limits), longest(plan_.bridge_limits)) + plan_.stop_margin;
+    for (Seat& seat : seats_) {
+        act(seat, seat.slot.on_stop(now, ProcessSlot::After::vacate), out);
+    }
+    remove_empty();
+}
+
+Result<void> Supervisor::restart(TimePoint now, RestartTarget target, bool rolling, SeatActions& out) {
+    using Kind = RestartTarget::Kind;
+    if (stop_deadline_) {
+        return error(Errc::refused, "the supervisor is stopping");
+    }
+    if (target.kind == Kind::bridge && current(0) == nullptr) {
+        return error(Errc::not_found, "there is no bridge to restart");
+    }
+    if (target.kind == Kind::worker &&
+        (target.number == 0 || target.number > plan_.workers || current(target.number) == nullptr)) {
+        return error(Errc::not_found, "there is no worker " + std::to_string(target.number) + "; workers are 1 to " +
+                                          std::to_string(plan_.workers));
+    }
+    if (rolling && rolling_) {
+        return error(Errc::refused, "a rolling restart is already under way");
+    }
+    std::vector<std::uint32_t> numbers;
+    if (target.kind == Kind::worker) {
+        numbers.push_back(target.number);
+    } else if (target.kind == Kind::all) {
+        for (std::uint32_t number = 1; number <= plan_.workers; ++number) {
+            numbers.push_back(number);
+        }
+    }
+    // Two bridges on one WhatsApp account knock each other out: the old one always ends before the new one starts.
+    if (Seat* bridge = current(0); bridge != nullptr && target.kind != Kind::worker) {
+        act(*bridge, bridge->slot.on_stop(now, ProcessSlot::After::start_again), out);
+    }
+    if (rolling) {
+        rolling_fault_.clear();
+        rolling_ = Rolling{{numbers.begin(), numbers.end()}, std::nullopt, std::nullopt};
+    } else {
+        for (const std::uint32_t number : numbers) {
+            Seat* seat = current(number);
+            act(*seat, seat->slot.on_stop(now, ProcessSlot::After::start_again), out);
+        }
+    }
+    settle(now, out);
+    return {};
+}
+
+Result<void> Supervisor::scale(TimePoint now, std::uint32_t workers, SeatActions& out) {
+    if (stop_deadline_) {
+        return error(Errc::refused, "the supervisor is stopping");
+    }
+    if (workers < 1 || workers > workers_max) {
+        return error(Errc::bad_message, "the number of workers is 1 to " + std::to_string(workers_max));
+    }
+    plan_.workers = workers;
+    for (Seat& seat : seats_) {
+        if (seat.number > workers && seat.role != SeatRole::outgoing) {
+            act(seat, seat.slot.on_stop(now, ProcessSlot::After::vacate), out);
+        }
+    }
+    for (std::uint32_t number = 1; number <= workers; ++number) {
+        Seat* seat = current(number);
+        if (seat == nullptr) {
+            seat = &add(number, SeatRole::current);
+            act(*seat, seat->slot.on_start(now), out);
+        } else if (seat->slot.state() == SlotState::draining || seat->slot.state() == SlotState::stopping) {
+            act(*seat, seat->slot.on_start(now), out);  // It was leaving; its number is wanted again.
+        }
+    }
+    settle(now, out);
+    return {};
+}
+
+void Supervisor::set_limits(const SupervisorPlan& plan) {
+    plan_.worker_limits = plan.worker_limits;
+    plan_.bridge_limits = plan.bridge_limits;
+    plan_.restart = plan.restart;
+    for (Seat& seat : seats_) {
+        seat.slot.set_limits(seat.role == SeatRole::bridge ? plan.bridge_limits : plan.worker_limits, plan.restart);
+    }
+}
+
+void Supervisor::settle(TimePoint now, SeatActions& out) {
+    remove_empty();
+    if (stop_deadline_) {
+        return;
+    }
+    advance_rolling(now, out);
+    if (all_held()) {
+        begin_stop(now, ExitCode::unavailable, out);
+        return;
+    }
+    was_running_ = was_running_ || state() == SupervisorState::running;
+}
+
+void Supervisor::remove_empty() {
+    std::erase_if(seats_, [&](const Seat& seat) {
+        const bool wanted = !stop_deadline_ && (seat.role == SeatRole::bridge ||
+                                                (seat.role == SeatRole::current && seat.number <= plan_.workers));
+        return seat.slot.state() == SlotState::vacant && !wanted;
+    });
+}
+
+bool Supervisor::all_held() const {
+    const auto is_current = [](const Seat& seat) { return seat.role == SeatRole::current; };
+    return std::any_of(seats_.begin(), seats_.end(), is_current) &&
+           std::all_of(seats_.begin(), seats_.end(),
+                       [&](const Seat& seat) { return !is_current(seat) || seat.slot.state() == SlotState::held; });
+}
+
+void Supervisor::advance_rolling(TimePoint now, SeatActions& out) {
+    while (rolling_ && roll_one(now, out)) {
+        remove_empty();
+    }
+}
+
+// One step of the rolling restart; false: wait for an event.
+bool Supervisor::roll_one(TimePoint now, SeatActions& out) {
+    if (rolling_->leaving) {
+        if (find(*rolling_->leaving) != nullptr) {
+            return false;
+        }
+        rolling_->leaving.reset();
+    }
+    if (rolling_->successor) {
+        Seat* successor = find_mutable(*rolling_->successor);
+        if (successor == nullptr || successor->number > plan_.workers) {
+            rolling_->successor.reset();  // Scaled away meanwhile.
+            return true;
+        }
+        const SlotState state = successor->slot.state();
+        if (state == SlotState::held) {
+            // The old generation stays: a build that does not start must not replace one that serves.
+            rolling_fault_ = "the new worker " + std::to_string(successor->number) + " did not become ready";
+            act(*successor, successor->slot.on_stop(now, ProcessSlot::After::vacate), out);
+            rolling_.reset();
+            remove_empty();
+            return false;
+        }
+        if (state != SlotState::serving) {
+            return false;
+        }
+        rolling_->successor.reset();
+        if (Seat* old = current(successor->number)) {
+            successor->spawns += old->spawns;
+            old->role = SeatRole::outgoing;
+            act(*old, old->slot.on_stop(now, ProcessSlot::After::vacate), out);
+            rolling_->leaving = old->id;
+        }
+        successor->role = SeatRole::current;
+        return true;
+    }
+    if (rolling_->left.empty()) {
+        rolling_.reset();
+        return false;
+    }
+    const std::uint32_t number = rolling_->left.front();
+    const auto same_number =
+        std::count_if(seats_.begin(), seats_.end(), [&](const Seat& seat) { return seat.number == number; });
+    if (same_number > 1) {
+        return false;  // One that was scaled away is still leaving: never a third process of one number.
+    }
+    rolling_->left.pop_front();
+    if (number <= plan_.workers && current(number) != nullptr) {
+        Seat& successor = add(number, SeatRole::successor);
+        rolling_->successor = successor.id;
+        act(successor, successor.slot.on_start(now), out);
+    }
+    return true;
+}
+
+std::optional<TimePoint> Supervisor::deadline() const {
+    std::optional<TimePoint> earliest = stop_deadline_;
+    for (const Seat& seat : seats_) {
+        if (const auto deadline = seat.slot.deadline(); deadline && (!earliest || *deadline < *earliest)) {
+            earliest = deadline;
+        }
+    }
+    return earliest;
+}
+
+SupervisorState Supervisor::state() const {
+    if (stop_deadline_) {
+        return SupervisorState::stopping;
+    }
+    bool all_serving = true;
+    bool failing = false;
+    for (const Seat& seat : seats_) {
+        const SlotState state = seat.slot.state();
+        const bool down = state == SlotState::held || state == SlotState::waiting;
+        if (seat.role == SeatRole::bridge) {
+            failing = failing || down;
+        } else if (seat.role == SeatRole::current && seat.number <= plan_.workers) {
+            failing = failing || down || (state == SlotState::stopping);
+            all_serving = all_serving && state == SlotState::serving;
+        }
+    }
+    if (failing || (was_running_ && !all_serving)) {
+        return SupervisorState::degraded;
+    }
+    return all_serving ? SupervisorState::running : SupervisorState::starting;
+}
+
+std::optional<ExitCode> Supervisor::finished(TimePoint now) const {
+    if (!stop_deadline_) {
+        return std::nullopt;
+    }
+    if (seats_.empty()) {
+        return exit_code_;
+    }
+    return now >= *stop_deadline_ ? std::optional(ExitCode::failed) : std::nullopt;
+}
+
+}  // namespace agentlocator
