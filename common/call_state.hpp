@@ -71,22 +71,19 @@ struct SendState {
     std::uint64_t origin = 0;  // Moves up to `tail` whenever the ring is empty, so that few pages are touched.
 };
 
-// The agent's side of an AI call. The voice pipeline (its own issue) extends it; all in frames of 20 ms.
+// The agent's side of an AI call, as far as it must survive the process. The voice pipeline extends it. Times are
+// nanoseconds of the steady clock, which all processes of one machine share.
 struct ConversationState {
-    std::uint32_t turn = 0;             // Names the utterance being spoken; part of the mark names.
-    std::uint16_t prompt = 0;           // Which recorded prompt is being spoken; 0 none.
-    std::uint32_t prompt_at = 0;        // Next byte of it to send.
-    std::int64_t play_until_ns = 0;     // Steady clock: when the caller has heard all that was sent.
-    std::int64_t deaf_until_ns = 0;     // Caller audio is not judged before (refractory).
-    std::int64_t heartbeat_at_ns = 0;   // Next heartbeat mark (F-28).
-    float noise_floor = 0;              // Energy of the line when nobody speaks.
-    std::uint16_t voice_frames = 0;     // Consecutive frames with voice.
-    std::uint16_t silence_frames = 0;   // Frames without voice after the last one with.
-    bool in_utterance = false;
-    bool greeted = false;
-    bool goodbye = false;
+    std::uint32_t turn = 0;            // Names the utterance being spoken; part of its mark's name.
+    std::uint32_t prompt_at = 0;       // Next byte of the prompt to send.
+    std::int64_t play_until_ns = 0;    // When the caller will have heard all that was sent.
+    std::int64_t heartbeat_at_ns = 0;  // Next heartbeat mark (F-28).
+    std::uint32_t noise_floor = 0;     // Mean square of the line when nobody speaks; 0 before the first frame.
     std::uint32_t heartbeats = 0;
-    std::uint8_t marks = 0;             // Outstanding marks, oldest first.
+    std::uint16_t voice_frames = 0;    // Frames of 20 ms with voice in the utterance being heard.
+    std::uint16_t silence_frames = 0;  // Frames without voice since the last one with.
+    std::uint8_t prompt = 0;           // Which recorded prompt is being spoken; 0 none.
+    std::uint8_t marks = 0;            // Outstanding marks, oldest first.
     std::array<MarkName, marks_outstanding_max> mark_names{};
 };
 
@@ -95,14 +92,14 @@ struct CallState {
     SendState send;
     StreamPhase phase = StreamPhase::waiting;
     WsMode mode = WsMode::ai;
-    bool subprotocol = false;
     bool done_logged = false;            // WS_DONE is printed once per call, by whoever ends it.
     std::uint16_t close_code = 0;        // The one we sent or received; 0 none.
+    std::uint16_t complaints = 0;        // Lines logged about the peer's mistakes.
     StreamSid stream_sid;
     CallSid call_sid;
     std::uint64_t rx = 0;                // Media messages received.
     std::uint64_t tx = 0;                // 20 ms frames of audio sent; counted in the one function that writes them (F-27).
-    std::uint64_t rx_bytes_of_audio = 0;
+    std::uint32_t level = 0;             // Mean square of the caller's last audio: 0 while the line is dead silent.
     std::int64_t opened_ns = 0;          // Steady clock.
     std::int64_t heard_ns = 0;           // Last message from the peer.
     ConversationState conversation;
