@@ -13,6 +13,7 @@ libcli11-dev            command lines
 libcurl4-openssl-dev    HTTPS to providers
 libssl-dev              signatures and hashes
 libexpat1-dev           reads TwiML in `agentlocator call`, as strictly as Twilio does
+libsamplerate0-dev      brings recordings to the telephone's rate in `agentlocator call`
 '
 
 # To test, on top of those. Python drives the real programs over loopback; gunicorn, eventlet and flask are the stale
