@@ -194,8 +194,9 @@ void add_twilio_rows(std::vector<Row>& rows) {
     rows.push_back(boolean("VALIDATE_TWILIO_SIGNATURE", &Settings::validate_twilio_signature, true,
                            "Check signatures when a token is set. false is for development only."));
     rows.push_back({"TRUSTED_PROXIES", "Proxies whose X-Forwarded-* headers count.",
-                    "up to " + std::to_string(trusted_proxies_max) + " numeric addresses with commas between, or none",
-                    constant("127.0.0.1,::1"),
+                    "up to " + std::to_string(trusted_proxies_max) +
+                        " numeric addresses or the word private (private ranges), commas between; or none",
+                    constant(std::string(private_networks)),
                     [](std::string_view text, const SettingFacts&, Settings& settings) {
                         return read_address_list(text, settings.trusted_proxies);
                     },

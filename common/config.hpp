@@ -14,6 +14,9 @@
 
 namespace agentlocator {
 
+// The entry of TRUSTED_PROXIES that stands for every peer in a loopback, private or link-local range.
+inline constexpr std::string_view private_networks = "private";
+
 struct Settings {
     // Server
     std::string public_base_url;           // PUBLIC_BASE_URL, trailing slash removed; empty: from the request.
@@ -33,7 +36,7 @@ struct Settings {
     std::string twilio_auth_token;         // TWILIO_AUTH_TOKEN (secret). Set: signatures are checked.
     std::string twilio_auth_token_old;     // TWILIO_AUTH_TOKEN_SECONDARY (secret): accepted too, during rotation.
     bool validate_twilio_signature = true; // VALIDATE_TWILIO_SIGNATURE
-    std::vector<std::string> trusted_proxies;          // TRUSTED_PROXIES, numeric addresses; whose X-Forwarded-* count.
+    std::vector<std::string> trusted_proxies;          // TRUSTED_PROXIES: whose X-Forwarded-* count (worker/base_url).
     // Agent
     std::string greeting_file;             // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
     // Supervisor

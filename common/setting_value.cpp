@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/config.hpp"
 #include "common/text.hpp"
 
 namespace agentlocator {
@@ -144,8 +145,10 @@ SettingProblem read_address_list(std::string_view text, std::vector<std::string>
     if (!equal_no_case(text, "none")) {
         for (const std::string_view part : split(text, ',')) {
             std::string address;
-            if (read_address(trim(part), address)) {
-                return "\"" + std::string(trim(part)) + "\" is not a numeric address";
+            if (equal_no_case(trim(part), private_networks)) {
+                address = private_networks;
+            } else if (read_address(trim(part), address)) {
+                return "\"" + std::string(trim(part)) + "\" is neither a numeric address nor the word private";
             }
             addresses.push_back(std::move(address));
         }

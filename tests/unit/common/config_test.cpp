@@ -63,7 +63,7 @@ TEST_CASE("config: defaults are valid and as documented") {
     CHECK(s.max_concurrent_calls == 0);
     CHECK(s.media_tick == 2000us);
     CHECK(s.validate_twilio_signature);
-    CHECK(s.trusted_proxies == std::vector<std::string>{"127.0.0.1", "::1"});
+    CHECK(s.trusted_proxies == std::vector<std::string>{"private"});
     CHECK(s.hang_timeout == 2s);
     CHECK(s.orphan_grace == 60s);
     CHECK(s.bridge_dir == "/opt/agent/baileys-bridge");
@@ -249,10 +249,12 @@ TEST_CASE("config: addresses are numeric, names are refused") {
 
 TEST_CASE("config: trusted proxies are a list with a limit, none is none") {
     CHECK(parse({{"TRUSTED_PROXIES", "none"}}).settings.trusted_proxies.empty());
+    CHECK(parse({{"TRUSTED_PROXIES", "203.0.113.7, Private"}}).settings.trusted_proxies ==
+          std::vector<std::string>{"203.0.113.7", "private"});
     CHECK(parse({{"TRUSTED_PROXIES", "10.0.0.1 , ::1"}}).settings.trusted_proxies ==
           std::vector<std::string>{"10.0.0.1", "::1"});
-    CHECK(contains(fault("TRUSTED_PROXIES", "10.0.0.1,,::1"), "\"\" is not a numeric address"));
-    CHECK(contains(fault("TRUSTED_PROXIES", "10.0.0.0/8"), "\"10.0.0.0/8\" is not"));
+    CHECK(contains(fault("TRUSTED_PROXIES", "10.0.0.1,,::1"), "\"\" is neither a numeric address"));
+    CHECK(contains(fault("TRUSTED_PROXIES", "10.0.0.0/8"), "\"10.0.0.0/8\" is neither"));
     std::string most = "10.0.0.1";
     for (std::size_t i = 1; i < trusted_proxies_max; ++i) {
         most += ",10.0.0.1";
