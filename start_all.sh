@@ -3,6 +3,7 @@
 #
 #   ./start_all.sh [options of `agentlocator run`]     for example --bind 0.0.0.0 --enforce-ai
 #   ./start_all.sh --build-only                        for the build step of a platform; starts nothing
+#   ./start_all.sh --with-node [options]               also fetches Node for the WhatsApp bridge if it is missing or old
 #
 # Works from any folder and any number of times. A start with nothing to build needs neither network nor compiler.
 # AGENTLOCATOR_SKIP_BUILD=1 starts what was built last, though sources changed since.
@@ -40,7 +41,17 @@ build_if_changed() {
     say "built"
 }
 
+with_node=0
+if [ "${1:-}" = --with-node ]; then
+    with_node=1
+    shift
+fi
 build_if_changed
+if [ "$with_node" = 1 ]; then
+    # shellcheck source=scripts/node.sh
+    . "$root/scripts/node.sh"
+    ensure_node || say "starting without: calls are answered, WhatsApp is not"
+fi
 if [ "${1:-}" = --build-only ]; then
     exit 0
 fi
