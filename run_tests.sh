@@ -98,6 +98,7 @@ run_node() {
 }
 
 started=$SECONDS
+# shellcheck disable=SC2154  # scripts/packages.sh has them.
 ensure_packages "$build_packages" "$test_packages"
 if wants node || wants integration; then
     if ensure_node; then

@@ -33,6 +33,7 @@ build_if_changed() {
         say "AGENTLOCATOR_SKIP_BUILD=1: sources changed since $binary was built; starting it all the same"
         return 0
     fi
+    # shellcheck disable=SC2154  # scripts/packages.sh has it.
     ensure_packages "$build_packages"
     say "building with $(build_jobs) jobs into $root/build/release (the first time takes some minutes)"
     build_preset release >&2

@@ -1,8 +1,8 @@
 # The Debian 12 packages this project needs, each with what it is for. Sourced by start_all.sh and run_tests.sh.
-# One line a package: name, blank, reason. Everything else here is derived from these two lists.
+# One line a package: name, blanks, reason (any text: these are here-documents, not quoted strings).
 
 # To build and to run.
-build_packages='
+IFS= read -r -d '' build_packages <<'END' || true
 g++                     the compiler; C++20 as GCC 12 knows it
 cmake                   configures the build
 ninja-build             runs the build
@@ -14,11 +14,11 @@ libcurl4-openssl-dev    HTTPS to providers
 libssl-dev              signatures and hashes
 libexpat1-dev           reads TwiML in `agentlocator call`, as strictly as Twilio does
 libsamplerate0-dev      brings recordings to the telephone's rate in `agentlocator call`
-'
+END
 
 # To test, on top of those. Python drives the real programs over loopback; gunicorn, eventlet and flask are the stale
 # server of old that the supervisor has to find and end.
-test_packages='
+IFS= read -r -d '' test_packages <<'END' || true
 doctest-dev             unit tests
 python3                 integration tests
 python3-pytest          integration tests
@@ -28,15 +28,15 @@ python3-eventlet        the stale server, as it ran
 python3-flask           the stale server, as it ran
 systemd                 systemd-analyze checks the units in deploy/
 procps                  ps and pgrep, to look at processes from outside
-'
+END
 
 # Node is needed by the WhatsApp bridge alone, version 20 or newer. Debian 12 has 18, so it is not in a list above:
 # without it calls are answered all the same, and the bridge says what is missing. The tests do need it:
 # scripts/node.sh finds it, or fetches it by npm, which is what these two are for.
-node_packages='
+IFS= read -r -d '' node_packages <<'END' || true
 nodejs                  runs npm, to fetch the newer node
 npm                     installs the packages of the bridge
-'
+END
 
 # package_names LIST: the names alone, one a line.
 package_names() {

@@ -65,19 +65,22 @@ name_packages() {
     say "as root, run: apt-get update && apt-get install -y --no-install-recommends $*"
 }
 
-# Compilers at once: one a core, but each may need 1.1 GB (a Boost.Beast file), so that a small machine builds slowly
-# instead of being killed for its memory.
-build_jobs() {
-    local cores memory_mb limit_mb
-    cores=$(nproc)
-    memory_mb=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
-    if [ -r /sys/fs/cgroup/memory.max ] && limit_mb=$(cat /sys/fs/cgroup/memory.max) && [ "$limit_mb" != max ]; then
-        limit_mb=$((limit_mb / 1048576))
-        [ "$limit_mb" -ge "$memory_mb" ] || memory_mb=$limit_mb
-    fi
-    local by_memory=$((memory_mb / 1100))
+# jobs_for CORES MEMORY_MB: compilers at once. One a core, but each may need 1.1 GB (a Boost.Beast file), so that a small
+# machine builds slowly instead of being killed for its memory.
+jobs_for() {
+    local by_memory=$(($2 / 1100))
     [ "$by_memory" -ge 1 ] || by_memory=1
-    [ "$by_memory" -lt "$cores" ] && echo "$by_memory" || echo "$cores"
+    [ "$by_memory" -lt "$1" ] && echo "$by_memory" || echo "$1"
+}
+
+# build_jobs: the same for this machine, or for the container's limit where that is lower.
+build_jobs() {
+    local memory_mb limit
+    memory_mb=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
+    if [ -r /sys/fs/cgroup/memory.max ] && limit=$(cat /sys/fs/cgroup/memory.max) && [ "$limit" != max ]; then
+        [ $((limit / 1048576)) -ge "$memory_mb" ] || memory_mb=$((limit / 1048576))
+    fi
+    jobs_for "$(nproc)" "$memory_mb"
 }
 
 # build_preset PRESET [TARGET...]: configure and build, one at a time for a checkout. Ninja decides what is out of date.
