@@ -37,8 +37,8 @@ namespace agentlocator {
                                                                     const Settings& settings,
                                                                     std::string_view remote_address);
 
-// True when the body is a form and its fields are signed. Twilio's parameters of a GET stand in the query, which is part
-// of the URL.
+// True when the body is a form and its fields are signed. Twilio's parameters of a GET stand in the query, which is
+// part of the URL.
 [[nodiscard]] bool has_form_body(const HttpRequest& request);
 
 enum class SignatureVerdict : std::uint8_t { genuine, missing, mismatch, body_not_covered };

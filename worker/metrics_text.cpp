@@ -1,0 +1,131 @@
+#include "worker/metrics_text.hpp"
+
+#include <array>
+#include <cstdio>
+
+namespace agentlocator {
+
+namespace {
+
+struct Label {
+    std::string_view name;
+    std::string_view value;
+};
+
+class Page {
+public:
+    void metric(std::string_view name, std::string_view type, std::string_view help) {
+        name_ = name;
+        text_.append("# HELP ").append(name).append(" ").append(help).append("\n");
+        text_.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+    }
+
+    void sample(std::initializer_list<Label> labels, const std::string& value) {
+        text_.append(name_);
+        const char* before = "{";
+        for (const Label& label : labels) {
+            text_.append(before).append(label.name).append("=\"").append(label_value(label.value)).append("\"");
+            before = ",";
+        }
+        text_.append(labels.size() > 0 ? "} " : " ").append(value).append("\n");
+    }
+
+    [[nodiscard]] std::string take() { return std::move(text_); }
+
+private:
+    std::string_view name_;
+    std::string text_;
+};
+
+struct Counter {
+    std::string_view name;
+    std::string_view type;
+    std::string_view help;
+    std::uint64_t WorkerMetrics::*value;
+};
+
+constexpr std::array<Counter, 6> per_worker{{
+    {"agentlocator_worker_calls", "gauge", "Calls a worker carries now.", &WorkerMetrics::calls},
+    {"agentlocator_worker_calls_served_total", "counter", "Calls a worker has finished.", &WorkerMetrics::calls_served},
+    {"agentlocator_worker_connections", "gauge", "HTTP connections open now.", &WorkerMetrics::connections},
+    {"agentlocator_worker_requests_total", "counter", "HTTP requests answered.", &WorkerMetrics::requests},
+    {"agentlocator_worker_refused_total", "counter", "Requests and streams turned away.", &WorkerMetrics::refused},
+    {"agentlocator_worker_log_lines_dropped_total", "counter", "Log lines lost because the reader was too slow.",
+     &WorkerMetrics::log_lines_dropped},
+}};
+
+std::string seconds_text(double seconds) {
+    std::array<char, 32> out{};
+    std::snprintf(out.data(), out.size(), "%.3f", seconds);
+    return out.data();
+}
+
+std::string_view or_dev(std::string_view text) {
+    return text.empty() ? "dev" : text;
+}
+
+void add_installation(Page& page, const WebContext& context, bool ready) {
+    page.metric("agentlocator_build_info", "gauge", "Always 1; the labels say which build answers.");
+    page.sample({{"version", context.build.version},
+                 {"build", or_dev(context.build.build)},
+                 {"commit", or_dev(context.build.commit)},
+                 {"instance", context.instance}},
+                "1");
+    page.metric("agentlocator_start_time_seconds", "gauge", "When this installation started, seconds since 1970.");
+    page.sample({}, std::to_string(context.started_at));
+    page.metric("agentlocator_ready", "gauge", "1 when nothing is degraded.");
+    page.sample({}, ready ? "1" : "0");
+    page.metric("agentlocator_mode", "gauge", "1 for the mode of new calls; anything but AI is for debugging.");
+    for (const WsMode mode : {WsMode::ai, WsMode::echo, WsMode::sink}) {
+        page.sample({{"mode", to_string(mode)}}, context.mode == mode ? "1" : "0");
+    }
+    page.metric("agentlocator_calls", "gauge", "Live calls.");
+    page.sample({}, std::to_string(context.live_calls));
+    page.metric("agentlocator_calls_max", "gauge", "Calls that can be carried at once.");
+    page.sample({}, std::to_string(context.call_capacity));
+}
+
+}  // namespace
+
+std::string metrics_text(const WebContext& context, const std::vector<WorkerMetrics>& workers, bool ready) {
+    Page page;
+    add_installation(page, context, ready);
+    for (const Counter& counter : per_worker) {
+        page.metric(counter.name, counter.type, counter.help);
+        for (const WorkerMetrics& worker : workers) {
+            page.sample({{"worker", worker.worker}}, std::to_string(worker.*counter.value));
+        }
+    }
+    page.metric("agentlocator_worker_media_frames_total", "counter", "Media messages by direction.");
+    for (const WorkerMetrics& worker : workers) {
+        page.sample({{"worker", worker.worker}, {"direction", "in"}}, std::to_string(worker.frames_in));
+        page.sample({{"worker", worker.worker}, {"direction", "out"}}, std::to_string(worker.frames_out));
+    }
+    page.metric("agentlocator_worker_heartbeat_age_seconds", "gauge", "Since the media thread last turned its loop.");
+    for (const WorkerMetrics& worker : workers) {
+        page.sample({{"worker", worker.worker}}, seconds_text(worker.heartbeat_age_seconds));
+    }
+    return page.take();
+}
+
+std::string label_value(std::string_view value) {
+    std::string out;
+    for (const char c : value) {
+        switch (c) {
+            case '\\':
+                out += "\\\\";
+                break;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            default:
+                out += c;
+        }
+    }
+    return out;
+}
+
+}  // namespace agentlocator

@@ -1,0 +1,31 @@
+#pragma once
+// Twilio's webhooks: request -> response as pure functions. The router has checked method and signature before.
+//
+//   incoming_call     connect the call to the media path, or the apology when every line is taken
+//   stream_status     204 whatever the body: anything else is reported as 15003 (F-13)
+//   stream_ended      200 with an empty document always: it is the <action> of <Connect>; 204 there is 12100 and made
+//                     Twilio connect the call a second time to a dead stream (F-9)
+//   call_status       204
+//   handle_recording  as the action of <Record> an empty document, as a status callback 204
+#include "common/http_message.hpp"
+#include "worker/form.hpp"
+#include "worker/web_context.hpp"
+
+namespace agentlocator {
+
+struct WebRequest {
+    const HttpRequest& http;
+    const WebContext& context;
+    const FormFields& fields;  // Of the form body of a POST, or the query of a GET.
+};
+
+[[nodiscard]] RouteResult incoming_call(const WebRequest& request);
+[[nodiscard]] RouteResult incoming_call_preview(
+    const WebRequest& request);  // To be looked at; its stream gets no token.
+[[nodiscard]] RouteResult stream_status(const WebRequest& request);
+[[nodiscard]] RouteResult stream_ended(const WebRequest& request);
+[[nodiscard]] RouteResult call_status(const WebRequest& request);
+[[nodiscard]] RouteResult handle_recording(const WebRequest& request);
+[[nodiscard]] RouteResult webhook_test(const WebRequest& request);
+
+}  // namespace agentlocator
