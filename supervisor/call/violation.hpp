@@ -13,6 +13,7 @@ enum class Rule : int {
     url_format = 11100,
     http_status = 11200,
     http_connect = 11205,
+    too_many_redirects = 11215,
     body_too_large = 11750,
     body_empty = 11770,
     parse_failure = 12100,
