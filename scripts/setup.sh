@@ -12,9 +12,10 @@ say() { printf '%s: %s\n' "$program" "$*" >&2; }
 # there the configure step of the build finds out.
 missing_packages() {
     command -v dpkg-query >/dev/null || return 0
-    # Absent packages go to stderr and lack a line; the rest say their state.
+    # Absent packages lack a line, and make the exit code 1; the rest say their state.
     local installed
-    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | awk '$1 == "installed" { print $2 }')
+    installed=$({ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } |
+        awk '$1 == "installed" { print $2 }')
     local name
     for name in "$@"; do
         grep -qxF -- "$name" <<<"$installed" || printf '%s\n' "$name"

@@ -39,7 +39,12 @@ class Checkout:
             (self.root / name / "main.cpp").write_text("int main() {}\n")
         (self.root / "CMakeLists.txt").write_text("project(x)\n")
         (self.root / "CMakePresets.json").write_text("{}\n")
-        self.tool("dpkg-query", 'shift 2; for p in "$@"; do [ -e "$0.no-$p" ] || echo "installed $p"; done')
+        # As the real one: 1 when a package is not known.
+        self.tool(
+            "dpkg-query",
+            'shift 3; code=0; for p in "$@"; do if [ -e "$0.no-$p" ]; then code=1; else echo "installed $p"; fi; done;'
+            " exit $code",
+        )
         self.tool("cmake", 'case "$1" in --build) mkdir -p "$2/bin"; cp "$0.program" "$2/bin/agentlocator";; esac')
         self.script(self.tools / "cmake.program", 'echo "started in $PWD: $*"')
 
