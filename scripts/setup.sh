@@ -84,6 +84,13 @@ build_jobs() {
     jobs_for "$(nproc)" "$memory_mb"
 }
 
+# What the programs are built from, as one hash. By content, not by date: a fresh clone or an unpacked archive changes
+# every date and nothing else.
+source_hash() {
+    (cd "$root" && find CMakeLists.txt CMakePresets.json common supervisor worker bridge-launcher -type f -print0 |
+        LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
+}
+
 # build_preset PRESET [TARGET...]: configure and build, one at a time for a checkout. Ninja decides what is out of date.
 build_preset() {
     local preset=$1
