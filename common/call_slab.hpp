@@ -22,45 +22,53 @@ inline constexpr std::size_t frame_header_bytes_max = 14;  // RFC 6455 5.2.
 inline constexpr std::size_t receive_bytes_max = 65'536;   // Most taken by one recv.
 // A whole largest frame and one more recv; also what a stalled call may hold back before reading stops.
 inline constexpr std::size_t staging_bytes = message_bytes_max + frame_header_bytes_max + receive_bytes_max;
-inline constexpr std::size_t log_ring_bytes = 131'072;     // Lines a worker has said and its log thread not yet written.
-inline constexpr std::size_t send_ring_bytes = 131'072;    // Holds the answer to one largest message twice. Power of two.
+inline constexpr std::size_t log_ring_bytes = 131'072;   // Lines a worker has said and its log thread not yet written.
+inline constexpr std::size_t send_ring_bytes = 131'072;  // Holds the answer to one largest message twice. Power of two.
 
 static_assert((send_ring_bytes & (send_ring_bytes - 1)) == 0);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
+// A call is poison, and closed with 1011, when this many workers in a row died of it. Taking over is our own arithmetic
+// and looks at no payload, so it gets more patience.
+inline constexpr std::uint32_t deaths_max = 2;
+inline constexpr std::uint32_t adoption_deaths_max = 5;
+
 inline constexpr std::uint32_t no_slot = 0xffff'ffffU;
 inline constexpr std::uint32_t no_worker = 0;  // SlotEntry::owner holds the worker's entry index + 1.
 
-// What a worker tells the supervisor without a message. Written by that worker only, except `state`.
+// What a worker tells the supervisor without a message. Written by that worker only, except `seat`.
 struct alignas(64) WorkerEntry {
+    std::atomic<std::uint32_t> seat{0};         // Slot number as people know it; 0: entry not in use. Supervisor's.
     std::atomic<std::int64_t> heartbeat_ns{0};  // Steady clock; stored by the media thread in each turn of its loop.
     std::atomic<std::uint64_t> progress{0};     // Media frames in and out: a worker with calls must move.
     std::atomic<std::uint32_t> calls{0};        // Calls carried now.
     std::atomic<std::uint32_t> connections{0};  // HTTP connections open now.
     std::atomic<std::uint64_t> calls_served{0};
     std::atomic<std::uint64_t> requests{0};
-    std::atomic<std::uint64_t> refused{0};        // Requests and streams turned away (P8).
+    std::atomic<std::uint64_t> refused{0};  // Requests and streams turned away (P8).
     std::atomic<std::uint64_t> log_lines_dropped{0};
     std::atomic<std::uint64_t> frames_in{0};
     std::atomic<std::uint64_t> frames_out{0};
 
     // Poison calls and torn reads: the slot being worked on, and the absolute receive position of staging[0].
     std::atomic<std::uint32_t> slot_in_hand{no_slot};
+    std::atomic<std::uint32_t> slot_adopting{no_slot};  // Being taken over; its bytes are not handled yet.
     std::atomic<std::uint64_t> staging_from{0};
 };
 
 // Where a slot stands. Small and dense, so that looking for a free slot touches few pages.
 struct alignas(64) SlotEntry {
-    std::atomic<std::uint32_t> owner{no_worker};  // Worker entry + 1; no_worker when free.
-    std::atomic<std::uint32_t> current{0};        // Which of the slot's two CallStates is the committed one.
-    std::atomic<std::uint64_t> call{0};           // Serial number of the call, never reused; 0 when free.
-    std::atomic<std::uint32_t> deaths{0};         // Workers that died with this slot in hand; at 2 the call is poison.
-    std::atomic<std::uint32_t> moves{0};          // Take-overs and hand-overs so far.
+    std::atomic<std::uint32_t> owner{no_worker};    // Worker entry + 1; no_worker when free.
+    std::atomic<std::uint32_t> current{0};          // Which of the slot's two CallStates is the committed one.
+    std::atomic<std::uint64_t> call{0};             // Serial number of the call, never reused; 0 when free.
+    std::atomic<std::uint32_t> deaths{0};           // Workers that died in a row handling this slot's bytes.
+    std::atomic<std::uint32_t> adoption_deaths{0};  // Workers that died in a row while taking this slot over.
+    std::atomic<std::uint32_t> moves{0};            // Take-overs and hand-overs so far.
     // Kernel byte counts at position 0 of the stream (twilio side starts at the 101 response for sending, and after
     // the request head for receiving): tcpi_bytes_acked + SIOCOUTQ, tcpi_bytes_received - SIOCINQ.
     std::atomic<std::uint64_t> sent_base{0};
     std::atomic<std::uint64_t> received_base{0};
-    std::atomic<std::uint64_t> sent{0};           // Absolute position handed to the kernel; corrected after a crash.
+    std::atomic<std::uint64_t> sent{0};  // Absolute position handed to the kernel; corrected after a crash.
 };
 
 // Received bytes of the slot in hand: the kept remainder first, then what recv delivered. Owned by one worker entry.
@@ -71,7 +79,7 @@ struct alignas(4096) StagingArea {
 // Log lines on their way from the media thread to the log thread. In the slab so that the supervisor can print what a
 // killed worker had still to say. Single producer, single consumer; positions are absolute.
 struct alignas(4096) LogRing {
-    std::atomic<std::uint64_t> head{0};  // Moved by the media thread, after the bytes.
+    std::atomic<std::uint64_t> head{0};              // Moved by the media thread, after the bytes.
     alignas(64) std::atomic<std::uint64_t> tail{0};  // Moved by whoever writes the lines out.
     alignas(64) std::array<char, log_ring_bytes> bytes;
 };
@@ -89,11 +97,11 @@ struct CallSlab {
     static constexpr std::uint64_t magic_value = 0x414c'534c'4142'0001ULL;
 
     std::uint64_t magic = magic_value;
-    std::uint64_t layout = 0;                      // slab_layout() of the build that created it.
-    std::array<char, 40> instance{};               // Instance id of the supervisor, for /version.
-    std::atomic<std::uint64_t> next_call{1};       // Serial numbers of calls.
-    std::atomic<std::uint32_t> live_calls{0};
-    std::atomic<std::uint32_t> mode{0};            // WsMode for new calls, set by the supervisor.
+    std::uint64_t layout = 0;                  // slab_layout() of the build that created it.
+    std::array<char, 40> instance{};           // Instance id of the supervisor, for /version.
+    std::atomic<std::uint64_t> next_call{1};   // Serial numbers of calls.
+    std::atomic<std::uint32_t> mode{0};        // WsMode for new calls, set by the supervisor.
+    std::atomic<std::uint32_t> held_slots{0};  // Crash-looping slots held open, set by the supervisor: /readyz.
     alignas(64) std::array<WorkerEntry, worker_entries_max> workers;
     std::array<SlotEntry, call_slots_max> directory;
     std::array<StagingArea, worker_entries_max> staging;
@@ -104,10 +112,10 @@ struct CallSlab {
 // Changes whenever a build could misread another's slab. The last number counts changes that keep all sizes.
 [[nodiscard]] constexpr std::uint64_t slab_layout() {
     std::uint64_t hash = 14'695'981'039'346'656'037ULL;
-    for (const std::uint64_t part : {std::uint64_t{sizeof(CallSlab)}, std::uint64_t{sizeof(CallState)},
-                                     std::uint64_t{sizeof(ConversationState)}, std::uint64_t{sizeof(FrameState)},
-                                     std::uint64_t{sizeof(SlotEntry)}, std::uint64_t{sizeof(WorkerEntry)},
-                                     std::uint64_t{send_ring_bytes}, std::uint64_t{1}}) {
+    for (const std::uint64_t part :
+         {std::uint64_t{sizeof(CallSlab)}, std::uint64_t{sizeof(CallState)}, std::uint64_t{sizeof(ConversationState)},
+          std::uint64_t{sizeof(FrameState)}, std::uint64_t{sizeof(SlotEntry)}, std::uint64_t{sizeof(WorkerEntry)},
+          std::uint64_t{send_ring_bytes}, std::uint64_t{1}}) {
         hash = (hash ^ part) * 1'099'511'628'211ULL;
     }
     return hash;

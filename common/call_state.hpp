@@ -92,16 +92,16 @@ struct CallState {
     SendState send;
     StreamPhase phase = StreamPhase::waiting;
     WsMode mode = WsMode::ai;
-    bool done_logged = false;            // WS_DONE is printed once per call, by whoever ends it.
-    std::uint16_t close_code = 0;        // The one we sent or received; 0 none.
-    std::uint16_t complaints = 0;        // Lines logged about the peer's mistakes.
+    bool done_logged = false;      // WS_DONE is printed once per call, by whoever ends it.
+    std::uint16_t close_code = 0;  // The one we sent or received; 0 none.
+    std::uint16_t complaints = 0;  // Lines logged about the peer's mistakes.
     StreamSid stream_sid;
     CallSid call_sid;
-    std::uint64_t rx = 0;                // Media messages received.
-    std::uint64_t tx = 0;                // 20 ms frames of audio sent; counted in the one function that writes them (F-27).
-    std::uint32_t level = 0;             // Mean square of the caller's last audio: 0 while the line is dead silent.
-    std::int64_t opened_ns = 0;          // Steady clock.
-    std::int64_t heard_ns = 0;           // Last message from the peer.
+    std::uint64_t rx = 0;        // Media messages received.
+    std::uint64_t tx = 0;        // 20 ms frames of audio sent; counted in the one function that writes them (F-27).
+    std::uint32_t level = 0;     // Mean square of the caller's last audio: 0 while the line is dead silent.
+    std::int64_t opened_ns = 0;  // Steady clock.
+    std::int64_t heard_ns = 0;   // Last message from the peer.
     ConversationState conversation;
 };
 

@@ -19,41 +19,41 @@ inline constexpr std::string_view private_networks = "private";
 
 struct Settings {
     // Server
-    std::string public_base_url;           // PUBLIC_BASE_URL, trailing slash removed; empty: from the request.
-    std::string bind_address;              // BIND_ADDRESS, numeric. Loopback unless told otherwise.
-    std::uint16_t port = 0;                // PORT (5000).
-    std::uint32_t workers = 0;             // WORKERS; default: number of cores, at least 2.
-    WsMode ws_mode = WsMode::ai;           // WS_MODE
-    bool hebrew_realtime_enabled = true;   // HEBREW_REALTIME_ENABLED
-    std::uint32_t max_concurrent_calls = 0;            // MAX_CONCURRENT_CALLS; 0: as many as the slab holds.
-    std::chrono::microseconds media_tick{};            // MEDIA_TICK_US (2000); 0: look at sockets at once.
-    std::uint32_t connections_max = 0;                 // HTTP_CONNECTIONS_MAX a worker, waiting for a request.
-    std::chrono::milliseconds header_timeout{};        // HTTP_HEADER_TIMEOUT_MS: slow-loris bound.
-    std::chrono::milliseconds idle_timeout{};          // HTTP_IDLE_TIMEOUT_MS: keep-alive between requests.
-    std::chrono::milliseconds stream_timeout{};        // STREAM_TIMEOUT_MS: no message from the peer: it is dead.
+    std::string public_base_url;                 // PUBLIC_BASE_URL, trailing slash removed; empty: from the request.
+    std::string bind_address;                    // BIND_ADDRESS, numeric. Loopback unless told otherwise.
+    std::uint16_t port = 0;                      // PORT (5000).
+    std::uint32_t workers = 0;                   // WORKERS; default: number of cores, at least 2.
+    WsMode ws_mode = WsMode::ai;                 // WS_MODE
+    bool hebrew_realtime_enabled = true;         // HEBREW_REALTIME_ENABLED
+    std::uint32_t max_concurrent_calls = 0;      // MAX_CONCURRENT_CALLS; 0: as many as the slab holds.
+    std::chrono::microseconds media_tick{};      // MEDIA_TICK_US (2000); 0: look at sockets at once.
+    std::uint32_t connections_max = 0;           // HTTP_CONNECTIONS_MAX a worker, waiting for a request.
+    std::chrono::milliseconds header_timeout{};  // HTTP_HEADER_TIMEOUT_MS: slow-loris bound.
+    std::chrono::milliseconds idle_timeout{};    // HTTP_IDLE_TIMEOUT_MS: keep-alive between requests.
+    std::chrono::milliseconds stream_timeout{};  // STREAM_TIMEOUT_MS: no message from the peer: it is dead.
     // Twilio
-    std::string twilio_account_sid;        // TWILIO_ACCOUNT_SID
-    std::string twilio_auth_token;         // TWILIO_AUTH_TOKEN (secret). Set: signatures are checked.
-    std::string twilio_auth_token_old;     // TWILIO_AUTH_TOKEN_SECONDARY (secret): accepted too, during rotation.
-    bool validate_twilio_signature = true; // VALIDATE_TWILIO_SIGNATURE
-    std::vector<std::string> trusted_proxies;          // TRUSTED_PROXIES: whose X-Forwarded-* count (worker/base_url).
+    std::string twilio_account_sid;            // TWILIO_ACCOUNT_SID
+    std::string twilio_auth_token;             // TWILIO_AUTH_TOKEN (secret). Set: signatures are checked.
+    std::string twilio_auth_token_old;         // TWILIO_AUTH_TOKEN_SECONDARY (secret): accepted too, during rotation.
+    bool validate_twilio_signature = true;     // VALIDATE_TWILIO_SIGNATURE
+    std::vector<std::string> trusted_proxies;  // TRUSTED_PROXIES: whose X-Forwarded-* count (worker/base_url).
     // Agent
-    std::string greeting_file;             // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
+    std::string greeting_file;  // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
     // Supervisor
-    std::chrono::milliseconds drain_timeout{};         // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
-    std::chrono::milliseconds term_timeout{};          // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.
-    std::chrono::milliseconds hang_timeout{};          // HANG_TIMEOUT_MS (2000): heartbeat older than this is a hang.
-    std::chrono::milliseconds orphan_grace{};          // ORPHAN_GRACE_MS (60000): workers without a supervisor.
-    std::uint32_t crash_limit = 0;                     // CRASH_LIMIT crashes ...
-    std::chrono::milliseconds crash_window{};          // CRASH_WINDOW_MS ... in this period hold the slot open.
-    std::string bridge_dir;                // BRIDGE_DIR; empty: baileys-bridge beside the installation.
-    std::uint16_t bridge_port = 0;         // BAILEYS_PORT (4001)
-    bool bridge_enabled = true;            // ENABLE_WA_BAILEYS
-    std::string lock_path;                 // AGENTLOCATOR_LOCK (/tmp/agentlocator.lock)
-    std::string runtime_dir;               // AGENTLOCATOR_RUNTIME_DIR: control socket, pid records.
-    std::string data_dir;                  // AGENTLOCATOR_DATA_DIR: logs and, later, the store.
-    std::uint64_t log_bytes_max = 0;       // LOG_BYTES_MAX of one log file before it is rotated.
-    std::uint32_t log_files = 0;           // LOG_FILES kept for each child.
+    std::chrono::milliseconds drain_timeout{};  // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
+    std::chrono::milliseconds term_timeout{};   // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.
+    std::chrono::milliseconds hang_timeout{};   // HANG_TIMEOUT_MS (2000): heartbeat older than this is a hang.
+    std::chrono::milliseconds orphan_grace{};   // ORPHAN_GRACE_MS (60000): workers without a supervisor.
+    std::uint32_t crash_limit = 0;              // CRASH_LIMIT crashes ...
+    std::chrono::milliseconds crash_window{};   // CRASH_WINDOW_MS ... in this period hold the slot open.
+    std::string bridge_dir;                     // BRIDGE_DIR; empty: baileys-bridge beside the installation.
+    std::uint16_t bridge_port = 0;              // BAILEYS_PORT (4001)
+    bool bridge_enabled = true;                 // ENABLE_WA_BAILEYS
+    std::string lock_path;                      // AGENTLOCATOR_LOCK (/tmp/agentlocator.lock)
+    std::string runtime_dir;                    // AGENTLOCATOR_RUNTIME_DIR: control socket, pid records.
+    std::string data_dir;                       // AGENTLOCATOR_DATA_DIR: logs and, later, the store.
+    std::uint64_t log_bytes_max = 0;            // LOG_BYTES_MAX of one log file before it is rotated.
+    std::uint32_t log_files = 0;                // LOG_FILES kept for each child.
 
     friend bool operator==(const Settings&, const Settings&) = default;
 };
@@ -84,9 +84,9 @@ struct SettingView {
 
 struct ParsedSettings {
     Settings settings;
-    std::vector<SettingFault> faults;    // Not empty: refuse to start, print them all.
-    std::vector<std::string> warnings;   // Old names, ignored values: start, but say so.
-    std::vector<SettingView> view;       // Every setting, in table order.
+    std::vector<SettingFault> faults;   // Not empty: refuse to start, print them all.
+    std::vector<std::string> warnings;  // Old names, ignored values: start, but say so.
+    std::vector<SettingView> view;      // Every setting, in table order.
 };
 
 // Facts about the machine that defaults depend on.

@@ -9,7 +9,9 @@
 namespace agentlocator {
 namespace {
 
-void put(const char* text) noexcept { [[maybe_unused]] const auto ignored = ::write(2, text, std::strlen(text)); }
+void put(const char* text) noexcept {
+    [[maybe_unused]] const auto ignored = ::write(2, text, std::strlen(text));
+}
 
 }  // namespace
 

@@ -11,10 +11,10 @@ enum class Errc {
     bad_message,  // a peer sent something malformed
     too_large,    // a named limit was passed
     not_found,
-    refused,      // not allowed, or somebody else holds it
-    io,           // a system call failed
+    refused,  // not allowed, or somebody else holds it
+    io,       // a system call failed
     timeout,
-    stopped,      // asked to end; never an error to report
+    stopped,  // asked to end; never an error to report
 };
 
 struct Error {
@@ -25,6 +25,8 @@ struct Error {
 template <class T>
 using Result = boost::system::result<T, Error>;
 
-[[nodiscard]] inline Error error(Errc code, std::string detail) { return Error{code, std::move(detail)}; }
+[[nodiscard]] inline Error error(Errc code, std::string detail) {
+    return Error{code, std::move(detail)};
+}
 
 }  // namespace agentlocator

@@ -59,8 +59,8 @@ void base64_encode(std::span<const std::uint8_t> bytes, char* out) {
     if (rest == 0) {
         return;
     }
-    const std::uint32_t value = static_cast<std::uint32_t>(bytes[i]) << 16 |
-                                (rest == 2 ? static_cast<std::uint32_t>(bytes[i + 1]) << 8 : 0U);
+    const std::uint32_t value =
+        static_cast<std::uint32_t>(bytes[i]) << 16 | (rest == 2 ? static_cast<std::uint32_t>(bytes[i + 1]) << 8 : 0U);
     out[0] = alphabet[value >> 18];
     out[1] = alphabet[value >> 12 & 63];
     out[2] = rest == 2 ? alphabet[value >> 6 & 63] : '=';
@@ -85,7 +85,8 @@ std::optional<std::size_t> base64_decode(std::string_view text, std::uint8_t* ou
         put(value, 3, to);
     }
     if (padding != 0) {
-        const unsigned char last[4] = {in[whole], in[whole + 1], padding == 1 ? in[whole + 2] : static_cast<unsigned char>('A'), 'A'};
+        const unsigned char last[4] = {in[whole], in[whole + 1],
+                                       padding == 1 ? in[whole + 2] : static_cast<unsigned char>('A'), 'A'};
         const std::uint32_t value = group(last);
         // Bits beyond the last byte must be zero (RFC 4648 3.5): one text for one value.
         bad |= value | ((value & (padding == 1 ? 0xffU : 0xffffU)) != 0 ? invalid : 0U);

@@ -1,5 +1,6 @@
 #pragma once
-// Base64 (RFC 4648 section 4) for media payloads: standard alphabet, padding required, no line breaks. Allocates nothing.
+// Base64 (RFC 4648 section 4) for media payloads: standard alphabet, padding required, no line breaks. Allocates
+// nothing.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,8 +9,12 @@
 
 namespace agentlocator {
 
-[[nodiscard]] constexpr std::size_t base64_size(std::size_t bytes) { return (bytes + 2) / 3 * 4; }
-[[nodiscard]] constexpr std::size_t base64_decoded_max(std::size_t characters) { return characters / 4 * 3; }
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t bytes) {
+    return (bytes + 2) / 3 * 4;
+}
+[[nodiscard]] constexpr std::size_t base64_decoded_max(std::size_t characters) {
+    return characters / 4 * 3;
+}
 
 // Writes base64_size(bytes.size()) characters to `out`.
 void base64_encode(std::span<const std::uint8_t> bytes, char* out);

@@ -16,7 +16,9 @@ CallState& CallHandle::begin() {
     return next;
 }
 
-void CallHandle::commit() { entry_.current.store(current() ^ 1U, std::memory_order_release); }
+void CallHandle::commit() {
+    entry_.current.store(current() ^ 1U, std::memory_order_release);
+}
 
 std::size_t CallHandle::room() const {
     const std::uint64_t queued = shadow().send.tail - entry_.sent.load(std::memory_order_relaxed);
@@ -72,6 +74,7 @@ void CallHandle::reset() {
     slot_.states[0] = CallState{};
     entry_.current.store(0, std::memory_order_relaxed);
     entry_.deaths.store(0, std::memory_order_relaxed);
+    entry_.adoption_deaths.store(0, std::memory_order_relaxed);
     entry_.moves.store(0, std::memory_order_relaxed);
     entry_.sent.store(0, std::memory_order_release);
 }

@@ -21,7 +21,7 @@ public:
     [[nodiscard]] SlotEntry& entry() const { return entry_; }
 
     // The shadow copy, fresh from the committed state. One step at a time.
-    [[nodiscard]] CallState& begin();
+    CallState& begin();
     void commit();
 
     // Bytes that still fit behind the shadow's tail. Inside a step only.

@@ -44,8 +44,8 @@ private:
 // The caller's ear. Every command goes out in the order given, between `start` and `stop` only.
 class Speaker {
 public:
-    virtual void clear() = 0;                      // Drop what the caller has not heard yet.
-    virtual void play(AgentAudio audio) = 0;       // One frame, at most 160 samples; a shorter one is padded with silence.
+    virtual void clear() = 0;                 // Drop what the caller has not heard yet.
+    virtual void play(AgentAudio audio) = 0;  // One frame, at most 160 samples; a shorter one is padded with silence.
     virtual void mark(std::string_view name) = 0;  // Comes back when all audio before it was played, or cleared.
     virtual void log(std::string_view line) = 0;
     // Most frames that one event may play.

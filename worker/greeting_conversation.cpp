@@ -12,8 +12,12 @@ namespace {
 
 constexpr std::int64_t frame_ns = 20'000'000;
 
-std::int64_t ns(Duration duration) { return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count(); }
-std::int64_t ns(TimePoint time) { return ns(time.time_since_epoch()); }
+std::int64_t ns(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+std::int64_t ns(TimePoint time) {
+    return ns(time.time_since_epoch());
+}
 
 // Follows the line's noise: down at once, up by about 3 dB a second, so that speech does not count as noise.
 std::uint32_t follow_noise(std::uint32_t floor, std::uint32_t mean_square) {

@@ -20,13 +20,13 @@ public:
     void on_mark(ConversationState& state, std::string_view name, TimePoint now, Speaker& speaker) override;
     void on_tick(ConversationState& state, TimePoint now, Speaker& speaker) override;
 
-    static constexpr auto ahead_max = std::chrono::seconds(1);         // More is lost at an interruption.
+    static constexpr auto ahead_max = std::chrono::seconds(1);          // More is lost at an interruption.
     static constexpr auto refractory = std::chrono::milliseconds(750);  // The line still carries our own voice (F-23).
     static constexpr auto heartbeat = std::chrono::seconds(18);         // Proxies drop idle sockets (F-28).
-    static constexpr std::uint16_t voice_frames_min = 10;    // 200 ms of voice make an utterance.
-    static constexpr std::uint16_t silence_frames_min = 35;  // 700 ms of silence end it.
-    static constexpr std::uint32_t voice_mean_square_min = 150 * 150;  // Below is no voice on any line.
-    static constexpr std::uint32_t voice_over_noise = 6;     // Power above the line's own noise, about 8 dB.
+    static constexpr std::uint16_t voice_frames_min = 10;               // 200 ms of voice make an utterance.
+    static constexpr std::uint16_t silence_frames_min = 35;             // 700 ms of silence end it.
+    static constexpr std::uint32_t voice_mean_square_min = 150 * 150;   // Below is no voice on any line.
+    static constexpr std::uint32_t voice_over_noise = 6;                // Power above the line's own noise, about 8 dB.
 
 private:
     void speak(ConversationState& state, Prompt prompt, TimePoint now, Speaker& speaker) const;

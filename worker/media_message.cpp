@@ -184,7 +184,9 @@ char* put(char* out, std::string_view text) {
 
 }  // namespace
 
-bool scan_media(std::string_view text, MediaFrame& frame) { return Scanner(text).media(frame); }
+bool scan_media(std::string_view text, MediaFrame& frame) {
+    return Scanner(text).media(frame);
+}
 
 std::string_view StreamMessage::parameter(std::string_view name) const {
     const auto found =
@@ -242,8 +244,8 @@ std::size_t write_media_text(std::string_view stream_sid, std::string_view base6
 }
 
 bool plain_id(std::string_view id) {
-    return !id.empty() && std::all_of(id.begin(), id.end(),
-                                      [](char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\\'; });
+    return !id.empty() &&
+           std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\\'; });
 }
 
 }  // namespace agentlocator

@@ -32,8 +32,8 @@ struct StreamMessage {
     std::string payload;
     bool outbound_track = false;  // media of a track we do not use.
     std::string mark;
-    char digit = 0;               // dtmf
-    std::string encoding;         // start.mediaFormat; empty when absent.
+    char digit = 0;        // dtmf
+    std::string encoding;  // start.mediaFormat; empty when absent.
     std::int64_t sample_rate = 0;
     std::int64_t channels = 0;
     std::vector<std::pair<std::string, std::string>> parameters;  // start.customParameters

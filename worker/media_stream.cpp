@@ -18,8 +18,12 @@ constexpr std::size_t frames_a_step_max = 50;  // A second of agent speech.
 static_assert(frames_a_step_max * frame_message_bytes <= 24 * 1024);
 constexpr std::uint16_t complaints_max = 20;  // Lines about one stream's mistakes; a peer may not flood the log.
 
-std::int64_t ns(Duration duration) { return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count(); }
-std::int64_t ns(TimePoint time) { return ns(time.time_since_epoch()); }
+std::int64_t ns(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+std::int64_t ns(TimePoint time) {
+    return ns(time.time_since_epoch());
+}
 
 std::string_view as_text(std::span<const std::uint8_t> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -319,8 +323,8 @@ void MediaStream::on_tick(TimePoint now) {
             if (silent > ns(context_.silence_max)) {
                 // No close frame would arrive, and none is waited for: the peer is gone.
                 CallState& state = call_.begin();
-                log_later(ws_log::error(state.stream_sid.view(),
-                                        "peer silent or not reading for too long: connection lost"));
+                log_later(
+                    ws_log::error(state.stream_sid.view(), "peer silent or not reading for too long: connection lost"));
                 finish(state, ws_close::going_away);
                 commit();
                 return;
@@ -369,7 +373,9 @@ void MediaStream::send_text(std::size_t size) {
     call_.append(as_bytes({scratch_.out.data(), size}));
 }
 
-void MediaStream::clear() { send_text(write_clear(step_->stream_sid.view(), scratch_.out.data())); }
+void MediaStream::clear() {
+    send_text(write_clear(step_->stream_sid.view(), scratch_.out.data()));
+}
 
 void MediaStream::mark(std::string_view name) {
     ENSURE(plain_id(name));
@@ -387,6 +393,8 @@ void MediaStream::play(AgentAudio audio) {
     ++step_->tx;
 }
 
-std::size_t MediaStream::frames_free() const { return frames_a_step_max; }
+std::size_t MediaStream::frames_free() const {
+    return frames_a_step_max;
+}
 
 }  // namespace agentlocator

@@ -114,8 +114,8 @@ private:
     CallHandle call_;
     const StreamContext& context_;
     StreamScratch& scratch_;
-    CallState* step_ = nullptr;        // The shadow state while a step runs.
-    std::vector<std::string> lines_;   // Said by the step that runs; flushed by commit().
+    CallState* step_ = nullptr;       // The shadow state while a step runs.
+    std::vector<std::string> lines_;  // Said by the step that runs; flushed by commit().
 };
 
 }  // namespace agentlocator

@@ -8,8 +8,8 @@
 namespace agentlocator {
 
 inline constexpr std::size_t samples_per_second = 8000;
-inline constexpr std::size_t frame_samples = 160;     // 20 ms.
-inline constexpr std::uint8_t mulaw_silence = 0xff;   // Not 0x00, which is full-scale negative: a loud click (F-25).
+inline constexpr std::size_t frame_samples = 160;    // 20 ms.
+inline constexpr std::uint8_t mulaw_silence = 0xff;  // Not 0x00, which is full-scale negative: a loud click (F-25).
 
 [[nodiscard]] constexpr std::int16_t mulaw_to_pcm(std::uint8_t code) {
     const int inverted = ~code & 0xff;

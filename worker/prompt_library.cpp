@@ -25,7 +25,9 @@ bool tag(std::span<const std::uint8_t> bytes, std::size_t at, std::string_view t
            std::string_view(reinterpret_cast<const char*>(bytes.data()) + at, text.size()) == text;
 }
 
-Error wrong(std::string detail) { return error(Errc::bad_config, std::move(detail) + "; " + std::string(valid)); }
+Error wrong(std::string detail) {
+    return error(Errc::bad_config, std::move(detail) + "; " + std::string(valid));
+}
 
 }  // namespace
 

@@ -11,7 +11,9 @@ constexpr std::uint8_t opcode_bits = 0x0f;
 constexpr std::uint8_t mask_bit = 0x80;
 constexpr std::uint8_t size_bits = 0x7f;
 
-[[nodiscard]] bool known_opcode(std::uint8_t opcode) { return opcode <= 2 || (opcode >= 8 && opcode <= 10); }
+[[nodiscard]] bool known_opcode(std::uint8_t opcode) {
+    return opcode <= 2 || (opcode >= 8 && opcode <= 10);
+}
 
 }  // namespace
 

@@ -18,7 +18,9 @@ Error system_error(const char* what) {
     return error(Errc::io, std::string("call slab: ") + what + ": " + std::generic_category().message(errno));
 }
 
-void* map(int fd) { return ::mmap(nullptr, sizeof(CallSlab), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0); }
+void* map(int fd) {
+    return ::mmap(nullptr, sizeof(CallSlab), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
 
 }  // namespace
 

@@ -7,7 +7,9 @@
 namespace agentlocator {
 namespace {
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::system_category(), what); }
+[[noreturn]] void fail(const char* what) {
+    throw std::system_error(errno, std::system_category(), what);
+}
 
 }  // namespace
 
@@ -58,7 +60,9 @@ void EventLoop::cancel(TimerId id) {
     }
 }
 
-void EventLoop::defer(std::function<void()> function) { deferred_.push_back(std::move(function)); }
+void EventLoop::defer(std::function<void()> function) {
+    deferred_.push_back(std::move(function));
+}
 
 int EventLoop::wait_milliseconds(Duration max_wait) const {
     if (!deferred_.empty()) {
@@ -89,7 +93,7 @@ void EventLoop::run_deferred() {
     }
 }
 
-void EventLoop::run_once(Duration max_wait) {
+std::size_t EventLoop::run_once(Duration max_wait) {
     const int count =
         ::epoll_wait(epoll_.get(), batch_.data(), static_cast<int>(batch_.size()), wait_milliseconds(max_wait));
     if (count < 0 && errno != EINTR) {
@@ -105,6 +109,7 @@ void EventLoop::run_once(Duration max_wait) {
     batch_size_ = 0;
     run_timers();
     run_deferred();
+    return static_cast<std::size_t>(std::max(0, count));
 }
 
 void EventLoop::run() {

@@ -43,16 +43,18 @@ public:
 
     EventLoop();  // Throws std::system_error when the kernel gives no epoll.
 
-    void add(int fd, std::uint32_t events, EventSink& sink);     // Throws std::system_error (descriptor limit).
+    void add(int fd, std::uint32_t events, EventSink& sink);  // Throws std::system_error (descriptor limit).
     void modify(int fd, std::uint32_t events, EventSink& sink);
-    void remove(int fd, EventSink& sink);                        // Also forgets events of this batch for the sink.
+    void remove(int fd, EventSink& sink);  // Also forgets events of this batch for the sink.
 
     TimerId call_at(TimePoint when, std::function<void()> function);
-    void cancel(TimerId id);  // 0 and past timers are ignored.
+    void cancel(TimerId id);                     // 0 and past timers are ignored.
     void defer(std::function<void()> function);  // After the current batch.
 
-    // Waits at most `max_wait`, less when a timer is due, then dispatches one batch.
-    void run_once(Duration max_wait);
+    static constexpr std::size_t batch_max = 1024;
+    // Waits at most `max_wait`, less when a timer is due, then dispatches one batch. Returns its size: at batch_max
+    // there may be more.
+    std::size_t run_once(Duration max_wait);
     void run();  // Until stop().
     void stop() { stopping_ = true; }
     [[nodiscard]] bool stopping() const { return stopping_; }
@@ -71,7 +73,7 @@ private:
     };
 
     UniqueFd epoll_;
-    std::array<epoll_event, 512> batch_{};
+    std::array<epoll_event, batch_max> batch_{};
     int batch_size_ = 0;
     std::map<TimerKey, std::function<void()>> timers_;
     std::map<TimerId, TimePoint> timer_times_;

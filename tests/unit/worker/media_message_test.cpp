@@ -11,10 +11,11 @@
 using namespace agentlocator;
 
 TEST_CASE("media_message: the scanner reads media in any key order and with blanks") {
-    for (const char* text : {
-             R"({"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"143","payload":"/w=="},"streamSid":"MZ1"})",
-             R"({ "streamSid" : "MZ1" , "media" : { "payload" : "/w==" , "chunk" : 1 } , "event" : "media" , "sequenceNumber" : 2 } )",
-         }) {
+    for (
+        const char* text : {
+            R"({"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"143","payload":"/w=="},"streamSid":"MZ1"})",
+            R"({ "streamSid" : "MZ1" , "media" : { "payload" : "/w==" , "chunk" : 1 } , "event" : "media" , "sequenceNumber" : 2 } )",
+        }) {
         MediaFrame frame;
         CHECK(scan_media(text, frame));
         CHECK(frame.stream_sid == "MZ1");
@@ -31,36 +32,44 @@ TEST_CASE("media_message: the scanner declines what it does not know, the parser
              R"({"event":"media","media":{"payload":"/w=="},"streamSid":"MZ1"} x)",
              R"({"event":"media","media":{"payload":"/w=="},"streamSid":"MZ1")",
              R"({"event":"media","media":{"payload":"/w=="},"extra":{"a":[1]}})",
-             "", "{", "[]", "null", R"({"event")", R"({"event":)",
+             "",
+             "{",
+             "[]",
+             "null",
+             R"({"event")",
+             R"({"event":)",
          }) {
         CAPTURE(text);
         MediaFrame frame;
         CHECK_FALSE(scan_media(text, frame));
     }
     StreamMessage message;
-    REQUIRE(parse_message(R"({"event":"media","media":{"payload":"\/w==","track":"inbound"},"streamSid":"MZ1"})", message));
+    REQUIRE(
+        parse_message(R"({"event":"media","media":{"payload":"\/w==","track":"inbound"},"streamSid":"MZ1"})", message));
     CHECK(message.payload == "/w==");
     CHECK_FALSE(message.outbound_track);
 }
 
 TEST_CASE("media_message: start gives ids from every place the senders use") {
     StreamMessage message;
-    REQUIRE(parse_message(R"({"event":"start","start":{"streamSid":"MZ1","callSid":"CA1","customParameters":{"from":"+972"},)"
-                          R"("mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":"8000","channels":1}}})",
-                          message));
+    REQUIRE(parse_message(
+        R"({"event":"start","start":{"streamSid":"MZ1","callSid":"CA1","customParameters":{"from":"+972"},)"
+        R"("mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":"8000","channels":1}}})",
+        message));
     CHECK(message.event == StreamEvent::start);
     CHECK(message.stream_sid == "MZ1");
     CHECK(message.call_sid == "CA1");
     CHECK(message.parameter("from") == "+972");
     CHECK(message.sample_rate == 8000);
     for (const char* key : {"CallSid", "call_sid", "CALL_SID"}) {
-        REQUIRE(parse_message(R"({"event":"start","streamSid":"MZ2","start":{"customParameters":{")" + std::string(key) +
-                                  R"(":"CA2"}}})",
-                              message));
+        REQUIRE(parse_message(
+            R"({"event":"start","streamSid":"MZ2","start":{"customParameters":{")" + std::string(key) + R"(":"CA2"}}})",
+            message));
         CHECK(message.stream_sid == "MZ2");
         CHECK(message.call_sid == "CA2");
     }
-    REQUIRE(parse_message(R"({"event":"start","start":{"streamSid":"MZ3","customParameters":"{\"call_sid\":\"CA3\"}"}})", message));
+    REQUIRE(parse_message(
+        R"({"event":"start","start":{"streamSid":"MZ3","customParameters":"{\"call_sid\":\"CA3\"}"}})", message));
     CHECK(message.call_sid == "CA3");
 }
 
@@ -109,7 +118,8 @@ TEST_CASE("base64: round trip at every length; garbage and bad padding are refus
         CHECK(back == bytes);
     }
     std::array<std::uint8_t, 64> out;
-    for (const char* text : {"A", "AAA", "AAAAA", "A===", "====", "AA=A", "A*==", "AAA\n", "AB==", "AAB=", "=AAA", "A A="}) {
+    for (const char* text :
+         {"A", "AAA", "AAAAA", "A===", "====", "AA=A", "A*==", "AAA\n", "AB==", "AAB=", "=AAA", "A A="}) {
         CAPTURE(text);
         CHECK_FALSE(base64_decode(text, out.data()));
     }

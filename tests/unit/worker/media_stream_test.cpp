@@ -54,7 +54,8 @@ TEST_CASE("media_stream: ECHO clears once, returns each payload unchanged and ma
         t.media(one_frame);
     }
     frames = t.sent();
-    CHECK(json::parse(frames.back().payload) == json{{"event", "mark"}, {"streamSid", "MZ1"}, {"mark", {{"name", "f50"}}}});
+    CHECK(json::parse(frames.back().payload) ==
+          json{{"event", "mark"}, {"streamSid", "MZ1"}, {"mark", {{"name", "f50"}}}});
     CHECK(t.state().rx == 50);
     CHECK(t.state().tx == 50);
 }
@@ -215,7 +216,8 @@ TEST_CASE("media_stream: start without ids waits, with a strange format is refus
     t.text(R"({"event":"start","start":{"streamSid":"MZ2"},"streamSid":"MZ2"})");
     CHECK(t.state().stream_sid.view() == "MZ1");
     StreamUnderTest other(WsMode::echo);
-    other.text(R"({"event":"start","start":{"streamSid":"MZ1","mediaFormat":{"encoding":"audio/l16","sampleRate":16000,"channels":1}}})");
+    other.text(
+        R"({"event":"start","start":{"streamSid":"MZ1","mediaFormat":{"encoding":"audio/l16","sampleRate":16000,"channels":1}}})");
     CHECK(other.stream.closed());
     CHECK(other.sent().back().close_code() == 1003);
 }
@@ -309,7 +311,8 @@ TEST_CASE("media_stream: bytes split anywhere give the same answer as bytes at o
 TEST_CASE("media_stream: a peer that does not read stops being read, and goes on when it does") {
     StreamUnderTest t(WsMode::echo);
     t.start();
-    const Bytes frame = client_frame(R"({"event":"media","media":{"payload":")" + loud_frame() + R"("},"streamSid":"MZ1"})");
+    const Bytes frame =
+        client_frame(R"({"event":"media","media":{"payload":")" + loud_frame() + R"("},"streamSid":"MZ1"})");
     int taken = 0;
     while (t.feed(frame) == frame.size()) {
         ++taken;

@@ -84,7 +84,8 @@ inline PromptLibrary short_prompts() {
 }
 
 struct StreamUnderTest {
-    explicit StreamUnderTest(WsMode mode = WsMode::ai, std::function<bool(std::string_view, std::string_view)> token = {})
+    explicit StreamUnderTest(WsMode mode = WsMode::ai,
+                             std::function<bool(std::string_view, std::string_view)> token = {})
         : file(*create_slab("test")), context{conversation, log, true, std::move(token)} {
         CallHandle(*file.slab, 7).reset();
         stream.on_open("", mode, now);
@@ -116,8 +117,9 @@ struct StreamUnderTest {
              std::string(extra) + R"(}},"streamSid":"MZ1"})");
     }
     void media(std::string_view payload) {
-        text(R"({"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"143","payload":")" +
-             std::string(payload) + R"("},"streamSid":"MZ1"})");
+        text(
+            R"({"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"143","payload":")" +
+            std::string(payload) + R"("},"streamSid":"MZ1"})");
     }
 
     SlabFile file;

@@ -9,7 +9,9 @@ using namespace agentlocator::test;
 
 namespace {
 
-WsParse parse(const Bytes& bytes, WsFrameHeader& header) { return read_frame_header(bytes, header); }
+WsParse parse(const Bytes& bytes, WsFrameHeader& header) {
+    return read_frame_header(bytes, header);
+}
 
 }  // namespace
 
@@ -36,13 +38,13 @@ TEST_CASE("ws_codec: a payload one past the limit is refused from its header alo
 
 TEST_CASE("ws_codec: what RFC 6455 forbids a client is refused") {
     WsFrameHeader header;
-    CHECK(parse({0x81, 0x01, 'x'}, header) == WsParse::bad);                    // Not masked.
-    CHECK(parse({0xc1, 0x81, 0, 0, 0, 0, 'x'}, header) == WsParse::bad);        // RSV1.
-    CHECK(parse({0x83, 0x80, 0, 0, 0, 0}, header) == WsParse::bad);             // Reserved opcode.
+    CHECK(parse({0x81, 0x01, 'x'}, header) == WsParse::bad);              // Not masked.
+    CHECK(parse({0xc1, 0x81, 0, 0, 0, 0, 'x'}, header) == WsParse::bad);  // RSV1.
+    CHECK(parse({0x83, 0x80, 0, 0, 0, 0}, header) == WsParse::bad);       // Reserved opcode.
     CHECK(parse({0x8b, 0x80, 0, 0, 0, 0}, header) == WsParse::bad);
-    CHECK(parse({0x09, 0x80, 0, 0, 0, 0}, header) == WsParse::bad);             // Fragmented ping.
-    CHECK(parse({0x89, 0xfe, 0, 126}, header) == WsParse::bad);                 // Ping of 126 bytes.
-    CHECK(parse({0x81, 0xfe, 0, 125}, header) == WsParse::bad);                 // Not the shortest form.
+    CHECK(parse({0x09, 0x80, 0, 0, 0, 0}, header) == WsParse::bad);  // Fragmented ping.
+    CHECK(parse({0x89, 0xfe, 0, 126}, header) == WsParse::bad);      // Ping of 126 bytes.
+    CHECK(parse({0x81, 0xfe, 0, 125}, header) == WsParse::bad);      // Not the shortest form.
     CHECK(parse({0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, header) == WsParse::bad);
     CHECK(parse({0x81, 0xff, 0x80, 0, 0, 0, 0, 1, 0, 0}, header) == WsParse::bad);  // Top bit of the long size.
 }
