@@ -1,2 +1,166 @@
-// Entry point; filled in by the component.
-int main() { return 70; }
+// agentlocator-worker: settings, descriptors, signals; then the server until it is drained.
+#include <netinet/in.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <optional>
+
+#include "common/exit_code.hpp"
+#include "common/io/call_slab_file.hpp"
+#include "common/io/settings_source.hpp"
+#include "common/log_line.hpp"
+#include "common/text.hpp"
+#include "worker/embedded_prompts.hpp"
+#include "worker/greeting_conversation.hpp"
+#include "worker/io/server.hpp"
+#include "worker/io/startup.hpp"
+#include "worker/options.hpp"
+
+namespace agentlocator {
+namespace {
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+int refuse(ExitCode code, const std::string& why) {
+    std::cout << log_line("worker_refused", {{"cause", why}}) << std::endl;
+    return to_int(code);
+}
+
+std::string random_instance() {
+    unsigned char bytes[16];
+    return ::getentropy(bytes, sizeof bytes) == 0 ? hex(bytes, sizeof bytes) : "";
+}
+
+std::vector<std::uint8_t> read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Result<PromptLibrary> load_prompts(const Settings& settings) {
+    std::vector<std::uint8_t> greeting;
+    if (!settings.greeting_file.empty()) {
+        greeting = read_file(settings.greeting_file);
+        if (greeting.empty()) {
+            return error(Errc::bad_config, "AI_GREETING_FILE=" + settings.greeting_file + " cannot be read");
+        }
+    }
+    auto prompts = embedded_prompts(greeting);
+    if (!prompts) {
+        return error(Errc::bad_config, "AI_GREETING_FILE=" + settings.greeting_file + ": " + prompts.error().detail);
+    }
+    return prompts;
+}
+
+std::uint16_t port_of(int fd) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+    // sin_port and sin6_port share their place.
+    return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+}
+
+BuildInfo build_info() {
+    return {AGENTLOCATOR_VERSION, variable("AGENTLOCATOR_BUILD"), variable("GIT_COMMIT"), variable("BUILD_TIME"),
+            variable("DEPLOY_ID")};
+}
+
+int serve(const WorkerOptions& options) {
+    const ParsedSettings parsed = settings_from_environment(setting_facts());
+    if (!parsed.faults.empty()) {
+        std::string all;
+        for (const SettingFault& fault : parsed.faults) {
+            all += (all.empty() ? "" : "; ") + fault.detail;
+        }
+        return refuse(ExitCode::bad_config, all);
+    }
+    const Settings& settings = parsed.settings;
+    auto prompts = load_prompts(settings);
+    if (!prompts) {
+        return refuse(ExitCode::bad_config, prompts.error().detail);
+    }
+    auto inherited = inherit_descriptors();
+    if (!inherited) {
+        return refuse(ExitCode::bad_config, inherited.error().detail);
+    }
+    const bool alone = !inherited->control;
+    if (!inherited->http) {
+        auto listener = listen_on(options.bind_address.empty() ? settings.bind_address : options.bind_address,
+                                  options.port.value_or(settings.port));
+        if (!listener) {
+            return refuse(ExitCode::temporary, listener.error().detail + "; stop its owner or choose another --port");
+        }
+        inherited->http = std::move(*listener);
+    }
+    CallSlab* slab = nullptr;
+    SlabFile own;
+    if (inherited->slab) {
+        const auto mapped = map_slab(inherited->slab.get());
+        if (!mapped) {
+            return refuse(ExitCode::internal, mapped.error().detail);
+        }
+        slab = *mapped;
+    } else {
+        auto made = create_slab(random_instance());
+        if (!made) {
+            return refuse(ExitCode::failed, made.error().detail);
+        }
+        own = std::move(*made);
+        slab = own.slab;
+        slab->mode.store(static_cast<std::uint32_t>(settings.ws_mode));
+    }
+    const auto worker = static_cast<std::uint32_t>(parse_integer(variable("AGENTLOCATOR_WORKER")).value_or(0));
+    if (worker >= worker_entries_max) {
+        return refuse(ExitCode::bad_config, "AGENTLOCATOR_WORKER=" + std::to_string(worker) + "; valid: 0-" +
+                                                std::to_string(worker_entries_max - 1));
+    }
+    // Blocked before the first thread, so that every thread inherits it. Ctrl-C is the supervisor's business.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    const std::uint16_t port = port_of(inherited->http.get());
+    GreetingConversation conversation(*prompts);
+    Server server({.settings = settings,
+                   .build = build_info(),
+                   .slab = *slab,
+                   .worker = worker,
+                   .seat = variable("AGENTLOCATOR_SLOT").empty() ? "1" : variable("AGENTLOCATOR_SLOT"),
+                   .listener = std::move(inherited->http),
+                   .control = std::move(inherited->control),
+                   .signals = UniqueFd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)),
+                   .conversation = conversation});
+    if (alone) {
+        server.say(log_line("worker_ready", {{"port", port}, {"mode", to_string(settings.ws_mode)}}));
+    }
+    return server.run();
+}
+
+}  // namespace
+}  // namespace agentlocator
+
+int main(int argc, char** argv) {
+    using namespace agentlocator;
+    int exit_status = 0;
+    const auto options = parse_worker_options(argc, argv, exit_status);
+    if (!options) {
+        return exit_status;
+    }
+    try {
+        return serve(*options);
+    } catch (const std::exception& problem) {  // Start-up only: after it, expected failures are values.
+        return refuse(ExitCode::internal, problem.what());
+    }
+}

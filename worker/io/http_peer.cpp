@@ -1,0 +1,170 @@
+#include "worker/io/http_peer.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "worker/router.hpp"
+
+namespace agentlocator {
+namespace {
+
+constexpr Duration linger_max = std::chrono::seconds(1);  // For the peer to read our last answer and close.
+
+}  // namespace
+
+HttpPeer::HttpPeer(const HttpShell& shell, UniqueFd socket, std::string remote_address, TimePoint now)
+    : shell_(shell),
+      socket_(std::move(socket)),
+      remote_address_(std::move(remote_address)),
+      deadline_(now + shell.settings.header_timeout) {}
+
+HttpPeer::~HttpPeer() {
+    if (watched_ != 0) {
+        shell_.loop.remove(socket_.get(), *this);
+    }
+}
+
+void HttpPeer::start() {
+    watched_ = EPOLLIN;
+    shell_.loop.add(socket_.get(), watched_, *this);
+    receive();
+}
+
+void HttpPeer::on_events(std::uint32_t events) {
+    if ((events & EPOLLOUT) != 0) {
+        flush();
+    }
+    if (!done_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+        receive();
+    }
+}
+
+void HttpPeer::receive() {
+    if (!out_.empty()) {
+        return;  // One answer at a time: a client that does not read its answers gets no more.
+    }
+    const ssize_t count = ::recv(socket_.get(), shell_.buffer.data(), shell_.buffer.size(), MSG_DONTWAIT);
+    if (count > 0 && lingering_) {
+        return;  // Read away: closing over unread bytes would reset the connection and take our answer with it.
+    }
+    if (count > 0) {
+        take({shell_.buffer.data(), static_cast<std::size_t>(count)});
+    } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+        finish();
+    }
+}
+
+void HttpPeer::take(std::string_view bytes) {
+    if (!parser_) {
+        parser_ = std::make_unique<HttpRequestParser>();
+    }
+    while (!bytes.empty() && !done_) {
+        if (!out_.empty() || close_after_) {
+            pipelined_.assign(bytes);
+            return;
+        }
+        if (parser_->idle()) {
+            deadline_ = Clock::now() + shell_.settings.header_timeout;
+        }
+        const bool had_header = parser_->header_done();
+        std::size_t used = 0;
+        const HttpParse parse = parser_->feed(bytes, used);
+        bytes.remove_prefix(used);
+        if (parse == HttpParse::failed) {
+            return fail(parser_->error_status());
+        }
+        if (parse == HttpParse::need_more) {
+            if (!had_header && parser_->header_done()) {
+                deadline_ = Clock::now() + shell_.settings.header_timeout;  // The body has its own.
+            }
+            continue;
+        }
+        answer(parser_->take(), bytes);
+    }
+    if (!done_ && parser_->idle()) {
+        parser_.reset();
+    }
+}
+
+void HttpPeer::answer(const HttpRequest& request, std::string_view behind) {
+    RouteResult result = shell_.on_request(request, *this);
+    if (const auto* stream = std::get_if<AcceptStream>(&result.answer)) {
+        shell_.loop.remove(socket_.get(), *this);
+        watched_ = 0;
+        shell_.on_stream(UniqueFd(socket_.release()), *stream, {behind.data(), behind.size()});
+        return finish();
+    }
+    auto& response = std::get<HttpResponse>(result.answer);
+    response.close = response.close || draining_ || !request.keep_alive;
+    close_after_ = response.close;
+    out_ = serialize(response, request);
+    deadline_ = Clock::now() + shell_.settings.idle_timeout;
+    flush();
+}
+
+void HttpPeer::fail(unsigned status) {
+    shell_.on_refused();
+    close_after_ = true;
+    out_ = serialize(parse_failure(status), HttpRequest{});
+    flush();
+}
+
+void HttpPeer::flush() {
+    while (!out_.empty()) {
+        const ssize_t count = ::send(socket_.get(), out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0 && errno != EAGAIN) {
+            return finish();
+        }
+        if (count < 0) {
+            if ((watched_ & EPOLLOUT) == 0) {
+                watched_ = EPOLLOUT;
+                shell_.loop.modify(socket_.get(), watched_, *this);
+            }
+            return;
+        }
+        out_.erase(0, static_cast<std::size_t>(count));
+    }
+    if (close_after_ && !lingering_) {
+        lingering_ = true;
+        deadline_ = Clock::now() + linger_max;
+        ::shutdown(socket_.get(), SHUT_WR);
+    }
+    if ((watched_ & EPOLLOUT) != 0) {
+        watched_ = EPOLLIN;
+        shell_.loop.modify(socket_.get(), watched_, *this);
+    }
+    if (!pipelined_.empty() && !close_after_) {
+        const std::string next = std::move(pipelined_);
+        pipelined_.clear();
+        take(next);
+    }
+}
+
+void HttpPeer::drain() {
+    draining_ = true;
+    if (idle() && pipelined_.empty()) {
+        finish();
+    }
+}
+
+void HttpPeer::close() {
+    finish();
+}
+
+void HttpPeer::finish() {
+    if (done_) {
+        return;
+    }
+    done_ = true;
+    if (watched_ != 0) {
+        shell_.loop.remove(socket_.get(), *this);
+        watched_ = 0;
+    }
+    shell_.on_done(*this);
+}
+
+}  // namespace agentlocator

@@ -1,0 +1,524 @@
+#include "worker/io/server.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "common/crash_point.hpp"
+#include "common/ensure.hpp"
+#include "common/exit_code.hpp"
+#include "common/io/socket_count.hpp"
+#include "common/log_line.hpp"
+#include "worker/call_adoption.hpp"
+#include "worker/router.hpp"
+#include "worker/stream_token.hpp"
+
+namespace agentlocator {
+namespace {
+
+constexpr Duration sweep_every = std::chrono::milliseconds(100);
+constexpr Duration accept_pause = std::chrono::milliseconds(100);  // After the descriptor limit was hit.
+constexpr std::size_t accepts_a_turn_max = 64;                     // Calls go on between two bursts of new connections.
+
+std::int64_t steady_ns(TimePoint now) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+}
+
+void sleep_until(TimePoint when) {
+    const std::int64_t ns = steady_ns(when);
+    const timespec until{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+}
+
+std::string numeric_address(const sockaddr_storage& address) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (address.ss_family == AF_INET) {
+        sockaddr_in in{};
+        std::memcpy(&in, &address, sizeof in);
+        ::inet_ntop(AF_INET, &in.sin_addr, text, sizeof text);
+    } else if (address.ss_family == AF_INET6) {
+        sockaddr_in6 in{};
+        std::memcpy(&in, &address, sizeof in);
+        if (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr)) {
+            ::inet_ntop(AF_INET, &in.sin6_addr.s6_addr[12], text, sizeof text);
+        } else {
+            ::inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof text);
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+class Server::Listener final : public EventSink {
+public:
+    explicit Listener(Server& server) : server_(server) {}
+    void on_events(std::uint32_t /*events*/) override { server_.accept_all(); }
+
+private:
+    Server& server_;
+};
+
+Server::Server(ServerParts parts)
+    : settings_(std::move(parts.settings)),
+      build_(std::move(parts.build)),
+      slab_(parts.slab),
+      worker_(parts.worker),
+      entry_(parts.slab.workers[parts.worker]),
+      seat_(std::move(parts.seat)),
+      log_(parts.slab.logs[parts.worker], entry_),
+      context_{parts.conversation, log_, settings_.hebrew_realtime_enabled, {}},
+      scratch_(std::make_unique<StreamScratch>()),
+      media_shell_{loop_, slab_, worker_, context_, *scratch_},
+      buffer_(receive_bytes_max),
+      http_shell_{loop_,
+                  settings_,
+                  buffer_,
+                  [this](const HttpRequest& request, const HttpPeer& peer) { return on_request(request, peer); },
+                  [this](UniqueFd fd, const AcceptStream& stream, std::span<const char> behind) {
+                      on_stream(std::move(fd), stream, behind);
+                  },
+                  [this](HttpPeer&) { purge_http(); },
+                  [this] { entry_.refused.fetch_add(1, std::memory_order_relaxed); }},
+      listener_(std::move(parts.listener)),
+      listener_sink_(std::make_unique<Listener>(*this)),
+      signals_(std::move(parts.signals)),
+      signal_sink_([this](std::uint32_t) { on_signal(); }),
+      started_at_(::time(nullptr)) {
+    context_.silence_max = settings_.stream_timeout;
+    if (stream_token_required(settings_)) {
+        context_.token_valid = [this](std::string_view call_sid, std::string_view token) {
+            return check_stream_token(settings_, slab_.instance.data(), token, call_sid, ::time(nullptr)) ==
+                   TokenVerdict::ok;
+        };
+    }
+    entry_.heartbeat_ns.store(steady_ns(Clock::now()), std::memory_order_relaxed);
+    loop_.add(listener_.get(), EPOLLIN, *listener_sink_);
+    listening_ = true;
+    loop_.add(signals_.get(), EPOLLIN, signal_sink_);
+    if (parts.control) {
+        link_ = std::make_unique<PacketChannel>(loop_, std::move(parts.control),
+                                                PacketChannel::Events{[this](const ControlPacket& packet, UniqueFd fd) {
+                                                                          on_packet(packet, std::move(fd));
+                                                                      },
+                                                                      [this] { on_supervisor_lost(); }});
+        tell(PacketType::ready, no_slot, 0, static_cast<std::uint32_t>(slab_layout()));
+    }
+}
+
+Server::~Server() = default;
+
+int Server::run() {
+    while (!done_) {
+        turn();
+    }
+    return to_int(ExitCode::ok);
+}
+
+void Server::turn() {
+    const Duration tick = settings_.media_tick;
+    const bool ticking = !calls_.empty() && tick != Duration::zero();
+    const std::size_t events = loop_.run_once(ticking ? Duration::zero() : sweep_every);
+    const TimePoint now = Clock::now();
+    entry_.heartbeat_ns.store(steady_ns(now), std::memory_order_relaxed);
+    if (now >= next_sweep_) {
+        next_sweep_ = now + sweep_every;
+        sweep(now);
+    }
+    if (ticking && events < EventLoop::batch_max) {
+        next_tick_ = std::max(next_tick_ + tick, now);
+        if (next_tick_ > now) {
+            sleep_until(next_tick_);
+        }
+    }
+}
+
+void Server::sweep(TimePoint now) {
+    for (auto& [slot, peer] : calls_) {
+        if (peer) {
+            peer->on_tick(now);
+        }
+    }
+    for (auto& peer : http_) {
+        if (now >= peer->deadline()) {
+            peer->close();
+        }
+    }
+    if (!listening_ && !draining_ && now >= accept_again_) {
+        loop_.add(listener_.get(), EPOLLIN, *listener_sink_);
+        listening_ = true;
+    }
+    if (orphan_deadline_ && now >= *orphan_deadline_ && !draining_) {
+        log_.line(log_line("worker_orphaned", {{"worker", seat_}, {"detail", "no supervisor came back; draining"}}));
+        drain(settings_.drain_timeout);
+    }
+    if (drain_deadline_ && now >= *drain_deadline_) {
+        drain_deadline_ = now + context_.close_max;
+        if (calls_.empty()) {
+            done_ = true;
+        }
+        close_calls("drain deadline passed");
+    }
+    check_drained();
+}
+
+void Server::accept_all() {
+    for (std::size_t i = 0; i < accepts_a_turn_max; ++i) {
+        sockaddr_storage address{};
+        socklen_t size = sizeof address;
+        UniqueFd socket(
+            ::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (!socket) {
+            if (errno == EINTR || errno == ECONNABORTED) {
+                continue;
+            }
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                // Out of descriptors: give one back and look again shortly. The queue of the kernel keeps the rest.
+                log_.line(log_line("accept_failed", {{"worker", seat_},
+                                                     {"cause", std::strerror(errno)},
+                                                     {"remedy", "raise the limit of open files (ulimit -n)"}}));
+                make_room();
+                loop_.remove(listener_.get(), *listener_sink_);
+                listening_ = false;
+                accept_again_ = Clock::now() + accept_pause;
+            }
+            return;
+        }
+        const int on = 1;
+        ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (http_.size() >= settings_.connections_max) {
+            make_room();
+        }
+        add_http(std::move(socket), numeric_address(address));
+    }
+}
+
+// Too many connections: the one that has been silent longest goes, so that a crowd of idle ones locks nobody out (P8).
+void Server::make_room() {
+    for (auto& peer : http_) {
+        if (peer->idle()) {
+            entry_.refused.fetch_add(1, std::memory_order_relaxed);
+            return peer->close();
+        }
+    }
+    if (!http_.empty()) {
+        entry_.refused.fetch_add(1, std::memory_order_relaxed);
+        http_.front()->close();
+    }
+}
+
+void Server::add_http(UniqueFd socket, std::string address) {
+    http_.push_back(std::make_unique<HttpPeer>(http_shell_, std::move(socket), std::move(address), Clock::now()));
+    entry_.connections.store(static_cast<std::uint32_t>(http_.size()), std::memory_order_relaxed);
+    http_.back()->start();
+}
+
+// Deferred and at most once a turn: thousands of connections may end together.
+void Server::purge_http() {
+    if (purging_) {
+        return;
+    }
+    purging_ = true;
+    loop_.defer([this] {
+        purging_ = false;
+        http_.remove_if([](const auto& peer) { return peer->done(); });
+        count_calls();
+        check_drained();
+    });
+}
+
+RouteResult Server::on_request(const HttpRequest& request, const HttpPeer& peer) {
+    WebContext context{.settings = settings_,
+                       .build = build_,
+                       .instance = slab_.instance.data(),
+                       .worker = seat_,
+                       .remote_address = peer.remote_address(),
+                       .mode = static_cast<WsMode>(slab_.mode.load(std::memory_order_relaxed)),
+                       .live_calls = live_calls(),
+                       .call_capacity = call_slots_max,
+                       .now = ::time(nullptr),
+                       .started_at = started_at_,
+                       .problems = [this] { return problems(); },
+                       .metrics = [this] { return metrics(); }};
+    RouteResult result = route(request, context);
+    entry_.requests.fetch_add(1, std::memory_order_relaxed);
+    if (result.refused) {
+        entry_.refused.fetch_add(1, std::memory_order_relaxed);
+    }
+    for (const std::string& line : result.log) {
+        log_.line(line);
+    }
+    return result;
+}
+
+// Of all workers. Summed, not counted along: a worker that dies leaves no wrong total behind.
+std::uint32_t Server::live_calls() const {
+    std::uint32_t sum = 0;
+    for (std::uint32_t i = 0; i < worker_entries_max; ++i) {
+        const WorkerEntry& entry = slab_.workers[i];
+        if (i == worker_ || entry.seat.load(std::memory_order_relaxed) != 0) {
+            sum += entry.calls.load(std::memory_order_relaxed);
+        }
+    }
+    return sum;
+}
+
+std::optional<std::uint32_t> Server::claim_slot() {
+    for (std::uint32_t i = 0; i < call_slots_max; ++i) {
+        const std::uint32_t slot = (next_slot_ + i) % call_slots_max;
+        std::uint32_t free = no_worker;
+        if (slab_.directory[slot].owner.load(std::memory_order_relaxed) == no_worker &&
+            slab_.directory[slot].owner.compare_exchange_strong(free, worker_ + 1)) {
+            next_slot_ = slot + 1;
+            return slot;
+        }
+    }
+    return std::nullopt;
+}
+
+void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<const char> behind) {
+    const auto count = count_socket(socket.get());
+    const auto slot = count ? claim_slot() : std::nullopt;
+    if (!slot) {
+        entry_.refused.fetch_add(1, std::memory_order_relaxed);
+        log_.line(log_line("stream_refused",
+                           {{"cause", count ? "all " + std::to_string(call_slots_max) + " call slots are in use"
+                                            : count.error().detail}}));
+        return;  // Closes the connection before the 101: Twilio reports 31920.
+    }
+    SlotEntry& entry = slab_.directory[*slot];
+    const std::uint64_t call = slab_.next_call.fetch_add(1);
+    CallHandle(slab_, *slot).reset();
+    entry.call.store(call);
+    entry.sent_base.store(count->sent);
+    entry.received_base.store(count->received - behind.size());
+    const int fd = socket.get();
+    auto peer = std::make_unique<MediaPeer>(media_shell_, *slot, call, std::move(socket),
+                                            [this](MediaPeer& done) { on_call_done(done); });
+    MediaPeer& opened = *peer;
+    opened.open(stream.response, {reinterpret_cast<const std::uint8_t*>(behind.data()), behind.size()},
+                static_cast<WsMode>(slab_.mode.load(std::memory_order_relaxed)));
+    CRASH_POINT(before_call_opened);
+    tell(PacketType::call_opened, *slot, call, 0, fd);
+    CRASH_POINT(after_call_opened);
+    entry_.calls_served.fetch_add(1, std::memory_order_relaxed);
+    add_peer(std::move(peer));
+    opened.resume();
+}
+
+void Server::add_peer(std::unique_ptr<MediaPeer> peer) {
+    const std::uint32_t slot = peer->slot();
+    if (calls_.empty()) {
+        next_tick_ = Clock::now();
+    }
+    calls_.insert_or_assign(slot, std::move(peer));
+    count_calls();
+}
+
+void Server::count_calls() {
+    entry_.calls.store(static_cast<std::uint32_t>(calls_.size()), std::memory_order_relaxed);
+    entry_.connections.store(static_cast<std::uint32_t>(http_.size()), std::memory_order_relaxed);
+}
+
+void Server::on_call_done(MediaPeer& peer) {
+    SlotEntry& entry = slab_.directory[peer.slot()];
+    const std::uint64_t call = peer.call();
+    if (link_) {
+        link_->forget(call);
+    }
+    tell(PacketType::call_closed, peer.slot(), call);
+    entry.call.store(0);
+    entry.owner.store(no_worker, std::memory_order_release);
+    remove_peer(peer.slot());
+}
+
+// Deferred: the peer may be the one that is talking to us.
+void Server::remove_peer(std::uint32_t slot) {
+    const auto found = calls_.find(slot);
+    ENSURE(found != calls_.end());
+    std::shared_ptr<MediaPeer> peer = std::move(found->second);  // Shared only because std::function copies.
+    loop_.defer([peer] {});
+    loop_.defer([this, slot] {
+        if (const auto it = calls_.find(slot); it != calls_.end() && !it->second) {
+            calls_.erase(it);
+        }
+        count_calls();
+        check_drained();
+    });
+}
+
+void Server::on_packet(const ControlPacket& packet, UniqueFd fd) {
+    switch (packet.type) {
+        case PacketType::adopt:
+            return adopt(packet, std::move(fd));
+        case PacketType::release:
+            return release(packet);
+        case PacketType::drain:
+            return drain(std::nullopt);
+        case PacketType::stop:
+            drain(context_.close_max);
+            return close_calls("the server is stopping");
+        case PacketType::ready:
+        case PacketType::call_opened:
+        case PacketType::call_released:
+        case PacketType::call_adopted:
+        case PacketType::call_closed:
+        case PacketType::drained:
+            break;  // Ours to send; the supervisor never does.
+    }
+    log_.line(log_line("packet_ignored", {{"type", static_cast<int>(packet.type)}}));
+}
+
+void Server::adopt(const ControlPacket& packet, UniqueFd socket) {
+    entry_.slot_adopting.store(packet.slot, std::memory_order_release);
+    CRASH_POINT(adopt_begin);
+    const auto adopted = adopt_call(slab_, packet, socket.get());
+    CRASH_POINT(adopt_counted);
+    entry_.slot_adopting.store(no_slot, std::memory_order_release);
+    if (!adopted) {
+        log_.line(log_line("adoption_failed", {{"slot", packet.slot}, {"cause", adopted.error().detail}}));
+    }
+    auto peer = std::make_unique<MediaPeer>(media_shell_, packet.slot, packet.call, std::move(socket),
+                                            [this](MediaPeer& done) { on_call_done(done); });
+    MediaPeer& taken = *peer;
+    add_peer(std::move(peer));
+    tell(PacketType::call_adopted, packet.slot, packet.call);
+    CRASH_POINT(adopt_told);
+    if (!adopted) {
+        taken.close(ws_close::internal, "the call could not be taken over exactly");
+    } else if ((packet.flags & packet_flag_poison) != 0) {
+        taken.close(ws_close::internal, "handling this call ended two workers: it is closed to keep the others alive");
+    } else {
+        taken.resume();
+    }
+}
+
+void Server::release(const ControlPacket& packet) {
+    const auto found = calls_.find(packet.slot);
+    if (found == calls_.end() || !found->second || found->second->call() != packet.call) {
+        return;  // It ended meanwhile; call_closed is on its way.
+    }
+    found->second->release();
+    link_->forget(packet.call);
+    tell(PacketType::call_released, packet.slot, packet.call);
+    CRASH_POINT(released);
+    remove_peer(packet.slot);
+}
+
+void Server::tell(PacketType type, std::uint32_t slot, std::uint64_t call, std::uint32_t arg, int fd) {
+    if (link_) {
+        ControlPacket packet;
+        packet.type = type;
+        packet.slot = slot;
+        packet.call = call;
+        packet.arg = arg;
+        link_->send(packet, fd);
+    }
+}
+
+void Server::on_supervisor_lost() {
+    log_.line(
+        log_line("supervisor_lost", {{"worker", seat_},
+                                     {"detail", "serving on; without a new supervisor draining begins in " +
+                                                    std::to_string(settings_.orphan_grace.count() / 1000) + " s"}}));
+    orphan_deadline_ = Clock::now() + settings_.orphan_grace;
+}
+
+void Server::drain(std::optional<Duration> deadline) {
+    if (deadline) {
+        const TimePoint at = Clock::now() + *deadline;
+        drain_deadline_ = drain_deadline_ ? std::min(*drain_deadline_, at) : at;
+    }
+    if (draining_) {
+        return;
+    }
+    draining_ = true;
+    if (listening_) {
+        loop_.remove(listener_.get(), *listener_sink_);
+        listening_ = false;
+    }
+    for (auto& peer : http_) {
+        peer->drain();
+    }
+    loop_.defer([this] { check_drained(); });
+}
+
+// SIGTERM drains; a second one ends the calls. SIGINT is for the supervisor, unless there is none.
+void Server::on_signal() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGINT && link_) {
+            continue;
+        }
+        const bool again = draining_;
+        drain(again ? context_.close_max : Duration(settings_.drain_timeout));
+        if (again) {
+            close_calls("the server is stopping");
+        }
+    }
+}
+
+void Server::close_calls(std::string_view why) {
+    for (auto& [slot, peer] : calls_) {
+        if (peer) {
+            peer->close(ws_close::going_away, why);
+        }
+    }
+}
+
+void Server::check_drained() {
+    if (!draining_ || !calls_.empty() || !http_.empty() || done_) {
+        return;
+    }
+    tell(PacketType::drained);
+    done_ = true;
+}
+
+std::vector<ReadyProblem> Server::problems() const {
+    std::vector<ReadyProblem> found;
+    if (draining_) {
+        found.push_back({"draining", "this worker takes no new calls"});
+    }
+    if (orphan_deadline_) {
+        found.push_back({"no_supervisor", "the supervisor is gone; start it again"});
+    }
+    if (const std::uint32_t held = slab_.held_slots.load(std::memory_order_relaxed); held > 0) {
+        found.push_back({"slot_held", std::to_string(held) + " worker slots crash again and again and are held"});
+    }
+    return found;
+}
+
+std::vector<WorkerMetrics> Server::metrics() const {
+    std::vector<WorkerMetrics> all;
+    const std::int64_t now = steady_ns(Clock::now());
+    for (std::uint32_t i = 0; i < worker_entries_max; ++i) {
+        const WorkerEntry& entry = slab_.workers[i];
+        const std::uint32_t seat = entry.seat.load(std::memory_order_relaxed);
+        if (seat == 0 && i != worker_) {
+            continue;
+        }
+        const auto get = [](const auto& value) { return value.load(std::memory_order_relaxed); };
+        all.push_back({.worker = i == worker_ ? seat_ : std::to_string(seat),
+                       .calls = get(entry.calls),
+                       .calls_served = get(entry.calls_served),
+                       .connections = get(entry.connections),
+                       .requests = get(entry.requests),
+                       .refused = get(entry.refused),
+                       .log_lines_dropped = get(entry.log_lines_dropped),
+                       .frames_in = get(entry.frames_in),
+                       .frames_out = get(entry.frames_out),
+                       .heartbeat_age_seconds = static_cast<double>(now - get(entry.heartbeat_ns)) * 1e-9});
+    }
+    return all;
+}
+
+}  // namespace agentlocator

@@ -1,0 +1,109 @@
+#pragma once
+// The worker: one thread that accepts, answers HTTP and moves audio. Slow work belongs on other threads.
+//
+//   serving --drain--> draining --nothing left--> done
+//
+// With calls on, it looks at its sockets once per media tick instead of at each arrival: at 100 calls that costs a
+// quarter of the CPU, for at most a tick of delay (docs/decisions.md).
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/io/packet_channel.hpp"
+#include "worker/io/http_peer.hpp"
+#include "worker/io/log_writer.hpp"
+#include "worker/io/media_peer.hpp"
+
+namespace agentlocator {
+
+struct ServerParts {
+    Settings settings;
+    BuildInfo build;
+    CallSlab& slab;
+    std::uint32_t worker;  // Our entry in the slab.
+    std::string seat;      // Our slot's name, for people.
+    UniqueFd listener;     // Non-blocking, listening.
+    UniqueFd control;      // To the supervisor; empty when alone.
+    UniqueFd signals;      // signalfd of SIGTERM and SIGINT, both blocked.
+    Conversation& conversation;
+};
+
+class Server {
+public:
+    explicit Server(ServerParts parts);
+    ~Server();
+
+    // Serves until drained or stopped. Returns the exit status.
+    [[nodiscard]] int run();
+
+    // A line on standard output, by the log thread.
+    void say(std::string_view line) { log_.line(line); }
+
+private:
+    class Listener;
+
+    void turn();
+    void sweep(TimePoint now);
+    void accept_all();
+    void make_room();
+    void purge_http();
+    void add_http(UniqueFd socket, std::string address);
+    RouteResult on_request(const HttpRequest& request, const HttpPeer& peer);
+    void on_stream(UniqueFd socket, const AcceptStream& stream, std::span<const char> behind);
+    void on_packet(const ControlPacket& packet, UniqueFd fd);
+    void on_supervisor_lost();
+    void tell(PacketType type, std::uint32_t slot = no_slot, std::uint64_t call = 0, std::uint32_t arg = 0,
+              int fd = -1);
+    void adopt(const ControlPacket& packet, UniqueFd socket);
+    void release(const ControlPacket& packet);
+    [[nodiscard]] std::optional<std::uint32_t> claim_slot();
+    void add_peer(std::unique_ptr<MediaPeer> peer);
+    void on_call_done(MediaPeer& peer);
+    void remove_peer(std::uint32_t slot);
+    // Accept no more, finish what is open, then leave. At once when `deadline` passes.
+    void drain(std::optional<Duration> deadline);
+    void on_signal();
+    void close_calls(std::string_view why);
+    void check_drained();
+    void count_calls();
+    [[nodiscard]] std::uint32_t live_calls() const;
+    [[nodiscard]] std::vector<ReadyProblem> problems() const;
+    [[nodiscard]] std::vector<WorkerMetrics> metrics() const;
+
+    Settings settings_;
+    BuildInfo build_;
+    CallSlab& slab_;
+    const std::uint32_t worker_;
+    WorkerEntry& entry_;
+    const std::string seat_;
+    EventLoop loop_;
+    LogWriter log_;
+    StreamContext context_;
+    std::unique_ptr<StreamScratch> scratch_;
+    MediaShell media_shell_;
+    std::vector<char> buffer_;
+    HttpShell http_shell_;
+    UniqueFd listener_;
+    std::unique_ptr<Listener> listener_sink_;
+    std::unique_ptr<PacketChannel> link_;
+    UniqueFd signals_;
+    FunctionSink signal_sink_;
+    std::list<std::unique_ptr<HttpPeer>> http_;                  // Oldest first.
+    std::map<std::uint32_t, std::unique_ptr<MediaPeer>> calls_;  // By slot.
+    const std::int64_t started_at_;
+    std::uint32_t next_slot_ = 0;
+    TimePoint next_sweep_{};
+    TimePoint next_tick_{};
+    TimePoint accept_again_{};
+    std::optional<TimePoint> drain_deadline_;
+    std::optional<TimePoint> orphan_deadline_;
+    bool draining_ = false;
+    bool listening_ = false;
+    bool purging_ = false;
+    bool done_ = false;
+};
+
+}  // namespace agentlocator
