@@ -1,0 +1,202 @@
+#include "supervisor/call_vault.hpp"
+
+#include <algorithm>
+
+namespace agentlocator {
+namespace {
+
+// A difference of one is as even as it gets; moving a call for it would only move it back.
+constexpr std::uint32_t imbalance_max = 1;
+
+ControlPacket make_packet(PacketType type, std::uint32_t slot, std::uint64_t call) {
+    ControlPacket packet;
+    packet.type = type;
+    packet.slot = slot;
+    packet.call = call;
+    return packet;
+}
+
+}  // namespace
+
+void CallVault::on_ready(std::uint32_t worker, VaultCommands& out) {
+    workers_[worker] = {};
+    for (auto& [slot, call] : calls_) {
+        if (call.state == State::waiting) {
+            place(slot, call, out);
+        }
+    }
+}
+
+void CallVault::on_leaving(std::uint32_t worker, VaultCommands& out) {
+    const auto found = workers_.find(worker);
+    if (found == workers_.end()) {
+        return;
+    }
+    found->second.leaving = true;
+    const std::uint32_t other = lightest();
+    if (other == no_slot || workers_.at(other).leaving) {
+        return;  // Everybody leaves: calls end where they are.
+    }
+    for (auto& [slot, call] : calls_) {
+        if (call.state == State::serving && call.worker == worker) {
+            release(slot, call, out);
+        }
+    }
+}
+
+void CallVault::on_died(std::uint32_t worker, VaultCommands& out) {
+    workers_.erase(worker);
+    count_death(worker);
+    for (auto& [slot, call] : calls_) {
+        if (call.worker != worker || call.state == State::waiting) {
+            continue;
+        }
+        if (call.state != State::adopting) {
+            call.source = worker;  // An adopter that died never touched the stream: its predecessor stays the source.
+        }
+        place(slot, call, out);
+    }
+    free_unannounced(worker);
+    slab_.workers[worker].calls.store(0);
+}
+
+void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, VaultCommands& out) {
+    if (packet.slot >= call_slots_max) {
+        return;
+    }
+    const auto found = calls_.find(packet.slot);
+    const bool known = found != calls_.end() && found->second.call == packet.call;
+    switch (packet.type) {
+        case PacketType::call_opened: {
+            if (found != calls_.end()) {
+                lose(packet.slot);  // Its call_closed is still on its way from another worker.
+            }
+            Call& call = calls_[packet.slot];
+            call = {packet.call, State::serving, worker, worker};
+            ++workers_[worker].calls;
+            return balance(packet.slot, call, out);
+        }
+        case PacketType::call_released:
+            if (known && found->second.state == State::releasing && found->second.worker == worker) {
+                --workers_[worker].calls;
+                found->second.source = worker;
+                place(packet.slot, found->second, out);
+            }
+            return;
+        case PacketType::call_adopted:
+            if (known && found->second.state == State::adopting && found->second.worker == worker) {
+                found->second.state = State::serving;
+                ++moved_;
+                if (workers_[worker].leaving) {
+                    balance(packet.slot, found->second, out);
+                }
+            }
+            return;
+        case PacketType::call_closed:
+            if (known) {
+                lose(packet.slot);
+                out.push_back({VaultCommand::Kind::drop_socket, worker, packet});
+            }
+            return;
+        case PacketType::ready:
+        case PacketType::drained:
+        case PacketType::adopt:
+        case PacketType::release:
+        case PacketType::drain:
+        case PacketType::stop:
+            return;
+    }
+}
+
+void CallVault::place(std::uint32_t slot, Call& call, VaultCommands& out) {
+    const std::uint32_t target = lightest();
+    if (target == no_slot) {
+        call.state = State::waiting;
+        return;
+    }
+    call.state = State::adopting;
+    call.worker = target;
+    ++workers_[target].calls;
+    SlotEntry& entry = slab_.directory[slot];
+    entry.owner.store(target + 1);
+    entry.moves.fetch_add(1);
+    ControlPacket packet = make_packet(PacketType::adopt, slot, call.call);
+    packet.arg = call.source;
+    if (entry.deaths.load() >= deaths_max || entry.adoption_deaths.load() >= adoption_deaths_max) {
+        packet.flags |= packet_flag_poison;
+        ++poisoned_;
+    }
+    out.push_back({VaultCommand::Kind::send, target, packet});
+}
+
+void CallVault::release(std::uint32_t slot, Call& call, VaultCommands& out) {
+    call.state = State::releasing;
+    out.push_back({VaultCommand::Kind::send, call.worker, make_packet(PacketType::release, slot, call.call)});
+}
+
+void CallVault::balance(std::uint32_t slot, Call& call, VaultCommands& out) {
+    const std::uint32_t other = lightest();
+    if (other == no_slot || other == call.worker || workers_.at(other).leaving) {
+        return;
+    }
+    const Worker& here = workers_.at(call.worker);
+    if (here.leaving || here.calls > workers_.at(other).calls + imbalance_max) {
+        release(slot, call, out);
+    }
+}
+
+void CallVault::lose(std::uint32_t slot) {
+    const auto found = calls_.find(slot);
+    if (found->second.state != State::waiting) {
+        if (const auto worker = workers_.find(found->second.worker); worker != workers_.end()) {
+            --worker->second.calls;
+        }
+    }
+    calls_.erase(found);
+}
+
+// It died between claiming a slot and telling us of the call: nobody else knows that connection, and it died with it.
+void CallVault::free_unannounced(std::uint32_t worker) {
+    for (std::uint32_t slot = 0; slot < call_slots_max; ++slot) {
+        SlotEntry& entry = slab_.directory[slot];
+        if (entry.owner.load() == worker + 1 && calls_.find(slot) == calls_.end()) {
+            entry.call.store(0);
+            entry.owner.store(no_worker);
+        }
+    }
+}
+
+void CallVault::count_death(std::uint32_t worker) {
+    const std::uint32_t in_hand = slab_.workers[worker].slot_in_hand.load();
+    const std::uint32_t adopting = slab_.workers[worker].slot_adopting.load();
+    if (in_hand < call_slots_max) {
+        slab_.directory[in_hand].deaths.fetch_add(1);
+    }
+    if (adopting < call_slots_max) {
+        slab_.directory[adopting].adoption_deaths.fetch_add(1);
+    }
+}
+
+std::uint32_t CallVault::lightest() const {
+    const auto order = [](const auto& a, const auto& b) {
+        return std::pair(a.second.leaving, a.second.calls) < std::pair(b.second.leaving, b.second.calls);
+    };
+    const auto found = std::min_element(workers_.begin(), workers_.end(), order);
+    return found == workers_.end() ? no_slot : found->first;
+}
+
+bool CallVault::entry_free(std::uint32_t worker) const {
+    return workers_.find(worker) == workers_.end() &&
+           std::none_of(calls_.begin(), calls_.end(), [&](const auto& entry) {
+               const Call& call = entry.second;
+               return call.worker == worker ||
+                      ((call.state == State::adopting || call.state == State::waiting) && call.source == worker);
+           });
+}
+
+std::uint32_t CallVault::calls_of(std::uint32_t worker) const {
+    const auto found = workers_.find(worker);
+    return found == workers_.end() ? 0 : found->second.calls;
+}
+
+}  // namespace agentlocator

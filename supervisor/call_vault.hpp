@@ -1,0 +1,80 @@
+#pragma once
+// Which worker carries which call: spreads new calls, moves calls away from a worker that leaves, and gives the calls
+// of a dead worker to a living one. Pure: packets and deaths in, commands out; the sockets are kept by io/call_keeper.
+//
+//   serving --release--> releasing --call_released--> adopting --call_adopted--> serving
+//      |                                                 ^
+//      +-- its worker dies --> (waiting, nobody alive) --+       call_closed ends it from any state
+//
+// While a call is adopted, its last worker's staging area may hold bytes of it: that entry is not given to a new
+// process before call_adopted (entry_free).
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "common/call_slab.hpp"
+#include "common/control_packet.hpp"
+
+namespace agentlocator {
+
+struct VaultCommand {
+    enum class Kind : std::uint8_t {
+        send,         // `packet` to worker `worker`; `adopt` carries the call's socket.
+        drop_socket,  // Close our duplicate of packet.slot.
+    };
+    Kind kind = Kind::send;
+    std::uint32_t worker = 0;  // Worker entry.
+    ControlPacket packet;
+};
+using VaultCommands = std::vector<VaultCommand>;
+
+class CallVault {
+public:
+    // Reads who died of what from the slab, writes owners, frees what a dead worker claimed and never announced.
+    explicit CallVault(CallSlab& slab) : slab_(slab) {}
+
+    void on_ready(std::uint32_t worker, VaultCommands& out);
+    // The worker takes no new calls; those it has move on if anybody else can take them.
+    void on_leaving(std::uint32_t worker, VaultCommands& out);
+    // Whatever it had sent before must have been handed in first.
+    void on_died(std::uint32_t worker, VaultCommands& out);
+    // Packets of workers: call_opened, call_released, call_adopted, call_closed. Others are ignored.
+    void on_packet(std::uint32_t worker, const ControlPacket& packet, VaultCommands& out);
+
+    [[nodiscard]] bool entry_free(std::uint32_t worker) const;
+    [[nodiscard]] std::size_t calls() const { return calls_.size(); }
+    [[nodiscard]] std::uint32_t calls_of(std::uint32_t worker) const;
+    [[nodiscard]] std::uint64_t moved() const { return moved_; }  // Take-overs and hand-overs so far.
+    [[nodiscard]] std::uint64_t poisoned() const { return poisoned_; }
+
+private:
+    enum class State : std::uint8_t { serving, releasing, adopting, waiting };
+    struct Call {
+        std::uint64_t call = 0;
+        State state = State::serving;
+        std::uint32_t worker = 0;  // serving, releasing: who has it; adopting: who shall have it.
+        std::uint32_t source = 0;  // adopting, waiting: whose staging area may hold bytes.
+    };
+    struct Worker {
+        std::uint32_t calls = 0;  // Carried, or on their way to it.
+        bool leaving = false;
+    };
+
+    void place(std::uint32_t slot, Call& call, VaultCommands& out);
+    void release(std::uint32_t slot, Call& call, VaultCommands& out);
+    void balance(std::uint32_t slot, Call& call, VaultCommands& out);
+    void lose(std::uint32_t slot);
+    void free_unannounced(std::uint32_t worker);
+    void count_death(std::uint32_t worker);
+    // The living worker with the fewest calls; those that leave only when nobody stays. no_slot: nobody.
+    [[nodiscard]] std::uint32_t lightest() const;
+
+    CallSlab& slab_;
+    std::map<std::uint32_t, Call> calls_;      // By slot.
+    std::map<std::uint32_t, Worker> workers_;  // Ready ones, by entry.
+    std::uint64_t moved_ = 0;
+    std::uint64_t poisoned_ = 0;
+};
+
+}  // namespace agentlocator

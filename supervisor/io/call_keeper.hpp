@@ -1,0 +1,57 @@
+#pragma once
+// Keeps a duplicate of every live call's socket and talks to the workers about them; CallVault decides. Also hands out
+// the slab's worker entries. Single-threaded, never blocks.
+//
+// For each worker process: take_entry() before the spawn, attach() with our end of its control channel after it,
+// on_died() when it was reaped.
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/io/packet_channel.hpp"
+#include "supervisor/call_vault.hpp"
+
+namespace agentlocator {
+
+class CallKeeper {
+public:
+    struct Events {
+        std::function<void(std::uint32_t worker)> on_ready;    // The seat is serving.
+        std::function<void(std::uint32_t worker)> on_drained;  // Nothing left; it is about to exit with 0.
+    };
+
+    CallKeeper(EventLoop& loop, CallSlab& slab, Events events);
+
+    // An entry for a new process in seat `seat` (from 1), cleared; nothing when all are taken.
+    [[nodiscard]] std::optional<std::uint32_t> take_entry(std::uint32_t seat);
+    // The spawn failed: the entry was never used.
+    void give_back(std::uint32_t worker);
+    void attach(std::uint32_t worker, UniqueFd control);
+
+    // The worker takes no new connections and gives its calls away; it says `drained` when nothing is left.
+    void drain(std::uint32_t worker);
+    // The worker ends its calls now.
+    void stop(std::uint32_t worker);
+    // Its calls go to the living. Returns the log lines it had not written yet.
+    [[nodiscard]] std::string on_died(std::uint32_t worker);
+
+    [[nodiscard]] const WorkerEntry& entry(std::uint32_t worker) const { return slab_.workers[worker]; }
+    [[nodiscard]] const CallVault& vault() const { return vault_; }
+
+private:
+    void on_packet(std::uint32_t worker, const ControlPacket& packet, UniqueFd fd);
+    void perform(const VaultCommands& commands);
+    void send(std::uint32_t worker, PacketType type);
+
+    EventLoop& loop_;
+    CallSlab& slab_;
+    Events events_;
+    CallVault vault_;
+    std::map<std::uint32_t, std::unique_ptr<PacketChannel>>
+        channels_;                               // By worker entry, also of the dead until reaped.
+    std::map<std::uint32_t, UniqueFd> sockets_;  // By slot.
+};
+
+}  // namespace agentlocator
