@@ -86,7 +86,7 @@ TEST_CASE("config: defaults follow the machine") {
     other.cores = 1000;
     other.xdg_state_home = "/var/state";
     s = parse_settings({}, other).settings;
-    CHECK(s.workers == 120);
+    CHECK(s.workers == 128);
     CHECK(s.data_dir == "/var/state/agentlocator");
     other.xdg_runtime_dir = "relative";
     CHECK(parse_settings({}, other).settings.runtime_dir == "/tmp/agentlocator-1000");
@@ -99,7 +99,7 @@ TEST_CASE("config: every number is taken at both ends of its range and refused o
     };
     // Written out a second time on purpose: the table is what is tested.
     const Limit limits[] = {{"PORT", 1, 65535},
-                            {"WORKERS", 1, 120},
+                            {"WORKERS", 1, 128},
                             {"MAX_CONCURRENT_CALLS", 0, 4096},
                             {"MEDIA_TICK_US", 0, 20000},
                             {"HTTP_CONNECTIONS_MAX", 16, 65536},
@@ -347,7 +347,7 @@ TEST_CASE("config: all faults are reported together, each with its source") {
     REQUIRE(parsed.faults.size() == 3);
     CHECK(parsed.faults[0].detail == "PORT=abc (environment): not a number; valid: 1-65535");
     CHECK(parsed.faults[0].name == "PORT");
-    CHECK(parsed.faults[1].detail == "WORKERS=0 (flag): out of range; valid: 1-120");
+    CHECK(parsed.faults[1].detail == "WORKERS=0 (flag): out of range; valid: 1-128");
     CHECK(contains(parsed.faults[2].detail, "WS_MODE=FOO (file)"));
 }
 
