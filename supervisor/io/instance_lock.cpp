@@ -180,12 +180,16 @@ std::string describe_holder(const std::string& path, const LockAttempt& attempt)
            "second one beside it";
 }
 
-std::optional<LockRecord> find_lock_holder(const std::string& path) {
+std::optional<LockRecord> read_lock_record(const std::string& path) {
     struct stat status {};
     const bool trusted = ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
                          (status.st_uid == ::geteuid() || status.st_uid == 0 || ::geteuid() == 0);
     const auto text = trusted ? read_file(path, lock_record_bytes_max) : std::nullopt;
-    auto record = text ? parse_lock_record(*text) : std::nullopt;
+    return text ? parse_lock_record(*text) : std::nullopt;
+}
+
+std::optional<LockRecord> find_lock_holder(const std::string& path) {
+    auto record = read_lock_record(path);
     return record && is_living(*record) ? record : std::nullopt;
 }
 

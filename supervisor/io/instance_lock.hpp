@@ -23,6 +23,9 @@ struct LockAttempt {
 // For the line that refuses a second start: who holds the lock and what to do.
 [[nodiscard]] std::string describe_holder(const std::string& path, const LockAttempt& attempt);
 
+// What the file says, of a living holder or a dead one. Only from a file of this user or of root.
+[[nodiscard]] std::optional<LockRecord> read_lock_record(const std::string& path);
+
 // The living holder by its record, without touching the lock: a look must never make a start fail.
 [[nodiscard]] std::optional<LockRecord> find_lock_holder(const std::string& path);
 

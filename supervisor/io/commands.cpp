@@ -1,0 +1,40 @@
+#include "supervisor/io/commands.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "supervisor/io/command_context.hpp"
+#include "supervisor/run.hpp"
+
+namespace agentlocator::cli {
+
+int perform_command(const ShowText& text, const Options&) {
+    if (text.code == ExitCode::ok) {
+        return show(text.text);
+    }
+    (void)!::write(STDERR_FILENO, text.text.data(), text.text.size());
+    return to_int(text.code);
+}
+
+int perform_command(const RunCommand& run, const Options& options) {
+    RunOptions out;
+    out.enforce_ai = run.enforce_ai;
+    out.takeover = run.takeover;
+    const SettingFacts facts = setting_facts();
+    out.load = [&options, facts] {
+        LoadedSettings loaded = load_settings({options.env_file, options.flags}, facts);
+        for (const std::string& other : loaded.others) {  // For the children; the real environment wins.
+            const auto equals = other.find('=');
+            (void)::setenv(other.substr(0, equals).c_str(), other.c_str() + equals + 1, 0);
+        }
+        return loaded.parsed;
+    };
+    return run_supervisor(out);
+}
+
+int perform(const Options& options) {
+    return std::visit([&](const auto& chosen) { return perform_command(chosen, options); }, options.command);
+}
+
+}  // namespace agentlocator::cli
