@@ -57,6 +57,7 @@ void CallTransfer::parse(std::span<const std::uint8_t> bytes, std::uint64_t at, 
     };
     add(entry_.frames_in, handle_.state().rx - rx);
     add(entry_.frames_out, handle_.state().tx - tx);
+    paused_ = stream_.stalled();
     CRASH_POINT(before_keep);
     if (used < bytes.size() && !stream_.closed()) {
         handle_.begin();

@@ -42,6 +42,8 @@ public:
     // Sends until nothing is left or the wire takes no more.
     void flush(Wire& wire);
 
+    // Whole frames may lie in the slot that had to wait for room, and there is room now: parse_kept() goes on.
+    [[nodiscard]] bool can_go_on() const { return paused_ && wants_to_read(); }
     [[nodiscard]] bool wants_to_read() const { return !stream_.closed() && !stream_.stalled(); }
     [[nodiscard]] bool has_unsent() const { return handle_.unsent().size() > 0; }
     // Closed, and all was said.
@@ -59,6 +61,7 @@ private:
     StagingArea& staging_;
     CallHandle handle_;
     MediaStream stream_;
+    bool paused_ = false;  // Parsing stopped for want of room, not of bytes.
 };
 
 }  // namespace agentlocator

@@ -307,7 +307,13 @@ void MediaStream::on_tick(TimePoint now) {
     if (closed()) {
         return;
     }
-    const std::int64_t silent = ns(now) - call_.state().heard_ns;
+    // While a slow reader keeps us from reading, what it takes from us is its sign of life.
+    if (const std::uint64_t sent = call_.entry().sent.load(std::memory_order_relaxed); sent != sent_seen_) {
+        sent_seen_ = sent;
+        sent_moved_ = now;
+    }
+    const std::int64_t life = stalled() ? std::max(call_.state().heard_ns, ns(sent_moved_)) : call_.state().heard_ns;
+    const std::int64_t silent = ns(now) - life;
     switch (call_.state().phase) {
         case StreamPhase::waiting:
             if (silent > ns(context_.start_max)) {

@@ -114,7 +114,9 @@ private:
     CallHandle call_;
     const StreamContext& context_;
     StreamScratch& scratch_;
-    CallState* step_ = nullptr;       // The shadow state while a step runs.
+    CallState* step_ = nullptr;    // The shadow state while a step runs.
+    std::uint64_t sent_seen_ = 0;  // Send position at the last tick that saw it move, and when that was.
+    TimePoint sent_moved_{};
     std::vector<std::string> lines_;  // Said by the step that runs; flushed by commit().
 };
 

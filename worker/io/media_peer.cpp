@@ -102,13 +102,13 @@ void MediaPeer::settle() {
     if (ended_) {
         return;
     }
+    while (transfer_.can_go_on()) {
+        const InHand in_hand(shell_.entry(), slot_);
+        transfer_.parse_kept(Clock::now());
+        transfer_.flush(*this);
+    }
     if (transfer_.finished()) {
         return end();
-    }
-    // Room came back: bytes that were kept while the ring was full can go on.
-    if (transfer_.wants_to_read() && watched_ == EPOLLOUT && !transfer_.handle().remainder().empty()) {
-        watch();  // Before resume(), which settles again.
-        return resume();
     }
     watch();
 }

@@ -164,8 +164,9 @@ int serve(World& world) {
                     transfer.receive(world.kernel, world.now);
                 }
                 transfer.flush(world.kernel);
-                if (transfer.wants_to_read() && !transfer.handle().remainder().empty()) {
+                while (transfer.can_go_on()) {
                     transfer.parse_kept(world.now);
+                    transfer.flush(world.kernel);
                 }
             }
             return processes;
