@@ -26,7 +26,7 @@
 namespace agentlocator {
 
 // Two generations of every worker fit into the slab's worker entries (common/call_slab.hpp).
-inline constexpr std::uint32_t workers_max = 128;
+inline constexpr std::uint32_t workers_max = 120;
 
 enum class SeatRole : std::uint8_t { current, successor, outgoing, bridge };
 

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "supervisor/io/command_context.hpp"
 #include "supervisor/run.hpp"
 
@@ -22,14 +20,7 @@ int perform_command(const RunCommand& run, const Options& options) {
     out.enforce_ai = run.enforce_ai;
     out.takeover = run.takeover;
     const SettingFacts facts = setting_facts();
-    out.load = [&options, facts] {
-        LoadedSettings loaded = load_settings({options.env_file, options.flags}, facts);
-        for (const std::string& other : loaded.others) {  // For the children; the real environment wins.
-            const auto equals = other.find('=');
-            (void)::setenv(other.substr(0, equals).c_str(), other.c_str() + equals + 1, 0);
-        }
-        return loaded.parsed;
-    };
+    out.load = [&options, facts] { return load_settings({options.env_file, options.flags}, facts); };
     return run_supervisor(out);
 }
 

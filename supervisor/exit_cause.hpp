@@ -1,0 +1,27 @@
+#pragma once
+// Why a child ended, in words that need no manual. Pure.
+#include <optional>
+#include <string>
+
+#include "supervisor/process_slot.hpp"
+
+namespace agentlocator {
+
+struct ExitFacts {
+    std::optional<int> code{};            // Exit status, when it ended by itself.
+    std::optional<int> signal{};          // Number, when a signal ended it.
+    bool core = false;                    // The kernel wrote a core dump.
+    std::optional<int> exec_errno{};      // The program could not be executed.
+    SlotAction asked = SlotAction::none;  // The harshest thing we had asked of it.
+    bool hung = false;                    // We ended it because its heartbeat stopped.
+    bool start_too_slow = false;          // We ended it because it did not become ready.
+};
+
+// "signal 9 (SIGKILL)", "exit code 78 (wrong settings)", "hung: no heartbeat, aborted by us, signal 6 (SIGABRT)".
+[[nodiscard]] std::string describe_exit(const ExitFacts& facts);
+
+// permanent: starting it again cannot help before somebody changes something (sysexits: usage, unavailable, config).
+// 69 is permanent for the bridge only (its launcher says: Node or the folder is missing).
+[[nodiscard]] ExitKind exit_kind(const ExitFacts& facts, bool is_bridge);
+
+}  // namespace agentlocator
