@@ -90,6 +90,7 @@ SlotAction ProcessSlot::stop_with(TimePoint now, Step step) {
 SlotAction ProcessSlot::crash(TimePoint now, Duration served, std::uint64_t random) {
     const RestartVerdict verdict = policy_.on_crash(now, served, random);
     if (verdict.hold) {
+        permanent_ = false;
         rest(SlotState::held);
         return SlotAction::none;
     }
@@ -151,6 +152,7 @@ SlotAction ProcessSlot::on_exited(TimePoint now, ExitKind kind, std::uint64_t ra
         return spawn(now);
     }
     if (kind == ExitKind::permanent) {
+        permanent_ = true;
         rest(SlotState::held);
         return SlotAction::none;
     }

@@ -75,6 +75,8 @@ public:
     [[nodiscard]] std::optional<TimePoint> deadline() const { return deadline_; }
     [[nodiscard]] bool has_process() const;
     [[nodiscard]] TimePoint ready_at() const { return ready_at_; }
+    // Held because the process itself said that another start cannot help, not because it crashed too often.
+    [[nodiscard]] bool held_for_good() const { return state_ == SlotState::held && permanent_; }
 
 private:
     enum class Next : std::uint8_t { vacate, start_again, crashed };  // What the end of the process will mean.
@@ -94,6 +96,7 @@ private:
     Duration served_{};  // Of the process being stopped after a hang.
     Next next_ = Next::crashed;
     Step step_ = Step::term;
+    bool permanent_ = false;
 };
 
 }  // namespace agentlocator

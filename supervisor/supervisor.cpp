@@ -307,7 +307,8 @@ SupervisorState Supervisor::state() const {
         const SlotState state = seat.slot.state();
         const bool down = state == SlotState::held || state == SlotState::waiting;
         if (seat.role == SeatRole::bridge) {
-            failing = failing || down;
+            // A bridge that cannot run here (no Node, no folder) is a warning: calls work without it.
+            failing = failing || (down && !seat.slot.held_for_good());
         } else if (seat.role == SeatRole::current && seat.number <= plan_.workers) {
             failing = failing || down || (state == SlotState::stopping);
             all_serving = all_serving && state == SlotState::serving;

@@ -5,6 +5,8 @@ it needs, at most PATIENCE seconds, and shows what the program printed when that
 """
 
 import contextlib
+import http.client
+import json
 import os
 import re
 import shutil
@@ -62,6 +64,26 @@ def is_alive(pid):
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def ask_control(runtime_dir, method, path, body=None, timeout=PATIENCE):
+    """One request on the control socket: the status code, and the document or the text."""
+
+    class Connection(http.client.HTTPConnection):
+        def connect(self):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(timeout)
+            self.sock.connect(str(Path(runtime_dir) / "control.sock"))
+
+    connection = Connection("localhost")
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        is_json = answer.getheader("Content-Type", "").startswith("application/json")
+        return answer.status, json.loads(text) if is_json else text
+    finally:
+        connection.close()
 
 
 def clean_environment(**more):

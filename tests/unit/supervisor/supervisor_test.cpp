@@ -83,6 +83,17 @@ TEST_CASE("supervisor: a crashing bridge degrades the state and touches no worke
     CHECK_FALSE(bench.machine.finished(bench.now + 24h).has_value());
 }
 
+TEST_CASE("supervisor: a bridge that cannot run here is a warning, not a degraded system") {
+    Bench bench(plan(2, true));
+    bench.all_ready();
+    const SeatId bridge = bench.seat(0, SeatRole::bridge);
+    bench.exit(bridge, ExitKind::permanent);
+    CHECK(bench.state(bridge) == SlotState::held);
+    CHECK(bench.machine.state() == SupervisorState::running);
+    REQUIRE(bench.machine.restart(bench.now, {Kind::bridge, 0}, false, bench.out).has_value());
+    CHECK(bench.out.back() == SeatAction{bridge, SlotAction::spawn});
+}
+
 TEST_CASE("supervisor: one held worker degrades, all held workers end the run with `unavailable`") {
     Bench bench(plan(2, true));
     bench.all_ready();

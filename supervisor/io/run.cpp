@@ -1,0 +1,352 @@
+// `agentlocator run` from the first system call to the exit status. Order matters: lock, port, stale processes, shared
+// memory, children; everything that can refuse a start comes before anything is changed.
+#include "supervisor/run.hpp"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "common/exit_code.hpp"
+#include "common/io/call_slab_file.hpp"
+#include "common/log_line.hpp"
+#include "common/text.hpp"
+#include "supervisor/io/instance_lock.hpp"
+#include "supervisor/io/leftovers.hpp"
+#include "supervisor/io/process_table.hpp"
+#include "supervisor/io/stale_cleanup.hpp"
+#include "supervisor/io/supervisor_runner.hpp"
+
+namespace agentlocator {
+namespace {
+
+constexpr Duration log_end_max = 2s;  // For the last lines to reach the disk.
+
+int refuse(ExitCode code, const std::string& line) {
+    const std::string text = "agentlocator: " + line + "\n";
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+    return to_int(code);
+}
+
+// Blocked before the first thread, so that every thread has them blocked; the loop reads them from a signalfd.
+void block_signals() {
+    sigset_t wanted;
+    ::sigemptyset(&wanted);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD}) {
+        ::sigaddset(&wanted, number);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+}
+
+// Each worker costs three descriptors here, each call one.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+std::string random_instance() {
+    std::array<unsigned char, 16> bytes{};
+    return ::getentropy(bytes.data(), bytes.size()) == 0 ? hex(bytes.data(), bytes.size()) : std::string();
+}
+
+// The linker's build id: the same for the same code, and different for every other.
+int find_build_id(dl_phdr_info* info, std::size_t /*size*/, void* out) {
+    for (int i = 0; i < info->dlpi_phnum; ++i) {
+        const auto& header = info->dlpi_phdr[i];
+        if (header.p_type != PT_NOTE) {
+            continue;
+        }
+        const auto* at = reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr);
+        const char* const end = at + header.p_memsz;
+        while (at + sizeof(ElfW(Nhdr)) <= end) {
+            ElfW(Nhdr) note{};
+            std::memcpy(&note, at, sizeof note);
+            constexpr std::size_t alignment = 4;
+            const auto aligned = [](std::size_t size) { return (size + alignment - 1) / alignment * alignment; };
+            const char* const content = at + sizeof note + aligned(note.n_namesz);
+            if (note.n_type == NT_GNU_BUILD_ID) {
+                constexpr std::size_t shown_bytes = 6;
+                *static_cast<std::string*>(out) = hex(content, std::min<std::size_t>(note.n_descsz, shown_bytes));
+            }
+            at = content + aligned(note.n_descsz);
+        }
+    }
+    return 1;  // The first object is the program itself.
+}
+
+std::string build_id() {
+    if (const char* given = std::getenv("AGENTLOCATOR_BUILD"); given != nullptr && *given != '\0') {
+        return given;
+    }
+    std::string id;
+    ::dl_iterate_phdr(find_build_id, &id);
+    return id.empty() ? "unknown" : id;
+}
+
+// The folder and those above it. Not another user's, not open to others: it holds the control socket.
+Result<void> make_private_folder(const std::string& path) {
+    for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+        ::mkdir(path.substr(0, slash).c_str(), 0700);
+    }
+    struct stat facts {};
+    const bool made = ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
+    if (!made || ::lstat(path.c_str(), &facts) != 0) {
+        return error(Errc::io, path + ": " + std::generic_category().message(errno));
+    }
+    if (!S_ISDIR(facts.st_mode)) {
+        return error(Errc::refused, path + " is not a folder");
+    }
+    if (facts.st_uid != ::geteuid()) {
+        return error(Errc::refused, path + " belongs to another user");
+    }
+    if ((facts.st_mode & 0077) != 0 && ::chmod(path.c_str(), 0700) != 0) {
+        return error(Errc::refused, path + " is open to other users");
+    }
+    return {};
+}
+
+std::string all_faults(const ParsedSettings& parsed) {
+    std::string text = "the settings are wrong, nothing was started:";
+    for (const SettingFault& fault : parsed.faults) {
+        text += "\n  " + fault.detail;
+    }
+    return text;
+}
+
+ModeSource mode_source(const ParsedSettings& parsed) {
+    for (const SettingView& row : parsed.view) {
+        if (row.name == "WS_MODE") {
+            return to_mode_source(row.source);
+        }
+    }
+    return ModeSource::fallback;
+}
+
+// --enforce-ai: a WS_MODE that leaked in from an old secret must not reach a caller (F-1, F-5).
+void enforce_ai(RunContext& context) {
+    Settings& settings = context.loaded.parsed.settings;
+    if (settings.ws_mode == WsMode::ai) {
+        return;
+    }
+    const std::string found = "WS_MODE=" + std::string(to_string(settings.ws_mode)) + " (" +
+                              std::string(to_string(context.mode_source)) + ")";
+    const std::string from =
+        context.mode_source == ModeSource::file ? context.loaded.file : "the deployment's variables";
+    context.problems.push_back(
+        {"mode_enforced", found + " was overridden to AI by --enforce-ai", "delete the variable WS_MODE from " + from});
+    settings.ws_mode = WsMode::ai;
+    context.mode_source = ModeSource::enforced;
+    for (SettingView& row : context.loaded.parsed.view) {
+        if (row.name == "WS_MODE") {
+            row.value = "AI";
+        }
+    }
+}
+
+// Where the bridge cannot even be tried; everything else its launcher finds out and says.
+std::string why_no_bridge(const Settings& settings, const RunOptions& options) {
+    if (!settings.bridge_enabled) {
+        return "switched off by ENABLE_WA_BAILEYS";
+    }
+    const std::string program =
+        options.bridge_program.empty() ? executable_folder() + "/agentlocator-bridge-launcher" : options.bridge_program;
+    return ::access(program.c_str(), X_OK) == 0 ? "" : program + " is not there";
+}
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+RunOptions with_environment(RunOptions options) {
+    if (options.worker_program.empty()) {
+        options.worker_program = variable("AGENTLOCATOR_WORKER_PROGRAM");
+    }
+    if (options.bridge_program.empty()) {
+        options.bridge_program = variable("AGENTLOCATOR_BRIDGE_PROGRAM");
+    }
+    if (const auto given = parse_integer(variable("AGENTLOCATOR_HEALTHY_AFTER_MS")); given && *given > 0) {
+        options.healthy_after = std::chrono::milliseconds(*given);
+    }
+    if (const auto given = parse_integer(variable("AGENTLOCATOR_START_TIMEOUT_MS")); given && *given > 0) {
+        options.start_timeout = std::chrono::milliseconds(*given);
+    }
+    return options;
+}
+
+// Takes the port, ending stale processes of ours when they are in the way, and those that merely still run.
+struct PortTaken {
+    PublicSocket socket;
+    std::vector<std::string> lines;  // What was ended, for the log that does not exist yet.
+    std::vector<Problem> problems;
+};
+
+Result<PortTaken> take_port(PublicSocket activated, const Settings& settings, const std::optional<LockRecord>& previous,
+                            bool takeover) {
+    PortTaken taken;
+    taken.socket = std::move(activated);
+    Result<PublicSocket> opened = error(Errc::refused, "");
+    if (!taken.socket.fd) {
+        opened = open_public_socket(settings.bind_address, settings.port);
+        if (!opened && opened.error().code != Errc::refused) {
+            return opened.error();
+        }
+    }
+    const StaleScope scope = make_stale_scope(settings, find_installation_root(), previous, takeover);
+    const auto cleared = clear_stale(scope, settings.term_timeout, [&](const std::string& line) {
+        taken.lines.push_back(line);
+        (void)refuse(ExitCode::ok, line);
+    });
+    if (!cleared) {
+        return cleared.error();
+    }
+    std::string owners;
+    for (const StaleVerdict& verdict : cleared->remaining) {
+        owners += "\n  " + describe(verdict);
+    }
+    if (!taken.socket.fd) {
+        if (!opened) {
+            opened = open_public_socket(settings.bind_address, settings.port);
+        }
+        if (!opened) {
+            return error(opened.error().code, opened.error().detail + owners);
+        }
+        taken.socket = std::move(*opened);
+    }
+    if (!owners.empty()) {
+        taken.problems.push_back(
+            {"port_shared", "another process listens on our port too:" + owners, "end it, or start with --takeover"});
+    }
+    return taken;
+}
+
+void print_banner(LogService& logs, const RunContext& context) {
+    const Settings& settings = context.loaded.parsed.settings;
+    logs.say("AgentLocator " AGENTLOCATOR_VERSION " (build " + context.build + "), instance " + context.instance +
+             ", pid " + std::to_string(::getpid()));
+    logs.say("PUBLIC_BASE_URL=" + settings.public_base_url);
+    logs.say("PORT=" + std::to_string(context.socket->port) + " on " + context.socket->address +
+             (context.socket->activated ? ", socket from the service manager" : ""));
+    logs.say("WS_MODE=" + std::string(to_string(settings.ws_mode)));
+    logs.say(std::string("HEBREW_REALTIME_ENABLED=") + (settings.hebrew_realtime_enabled ? "true" : "false"));
+    logs.say("status: `agentlocator status`; control socket " + settings.runtime_dir + "/" + control_socket_name +
+             "; logs in " + settings.data_dir + "/logs");
+    for (const std::string& warning : context.loaded.parsed.warnings) {
+        logs.say("warning: " + warning);
+    }
+    for (const Problem& problem : context.problems) {
+        logs.say("warning: " + problem.cause + "; " + problem.remedy);
+    }
+    if (!context.bridge_detail.empty()) {
+        logs.say("warning: no WhatsApp bridge: " + context.bridge_detail);
+    }
+}
+
+int run_locked(const RunOptions& options, RunContext context, NotifyClient& notify, PublicSocket activated,
+               const std::optional<LockRecord>& previous) {
+    const Settings settings = context.loaded.parsed.settings;
+    auto port = take_port(std::move(activated), settings, previous, options.takeover);
+    if (!port) {
+        const ExitCode code = port.error().code == Errc::bad_config ? ExitCode::bad_config : ExitCode::temporary;
+        return refuse(code, port.error().detail);
+    }
+    auto slab = create_slab(context.instance);
+    if (!slab) {
+        return refuse(ExitCode::failed, slab.error().detail);
+    }
+    slab->slab->mode.store(static_cast<std::uint32_t>(settings.ws_mode));
+    if (!become_subreaper()) {
+        context.problems.push_back({"no_subreaper", "the kernel does not make us the parent of orphans",
+                                    "a daemon that a child starts may outlive a stop; see `agentlocator stale`"});
+    }
+    raise_descriptor_limit();
+
+    const auto logs = std::make_unique<LogService>(
+        LogFileLimits{settings.data_dir + "/logs", settings.log_bytes_max, settings.log_files}, STDOUT_FILENO,
+        ::isatty(STDOUT_FILENO) == 1);
+    EventLoop loop;
+    context.options = &options;
+    context.socket = &port->socket;
+    context.slab = slab->slab;
+    context.slab_fd = slab->fd.get();
+    context.logs = logs.get();
+    context.notify = &notify;
+    context.loop = &loop;
+    context.bridge_detail = why_no_bridge(settings, options);
+    context.problems.insert(context.problems.end(), port->problems.begin(), port->problems.end());
+    print_banner(*logs, context);
+    ExitCode code = ExitCode::ok;
+    {
+        SupervisorRunner runner(std::move(context));
+        code = runner.run();
+    }
+    logs->say(log_line("supervisor_stopped", {{"exit_code", to_int(code)}}));
+    if (!logs->stop(Clock::now() + log_end_max)) {
+        std::_Exit(to_int(code));  // A write hangs in the kernel; its thread cannot be joined.
+    }
+    return to_int(code);
+}
+
+}  // namespace
+
+int run_supervisor(const RunOptions& given) {
+    block_signals();
+    NotifyClient notify = NotifyClient::from_environment();
+    auto activated = take_activated_socket();
+    const RunOptions options = with_environment(given);
+    RunContext context;
+    context.loaded = options.load();
+    if (!context.loaded.parsed.faults.empty()) {
+        return refuse(ExitCode::bad_config, all_faults(context.loaded.parsed));
+    }
+    if (!activated) {
+        return refuse(ExitCode::bad_config, activated.error().detail);
+    }
+    context.mode_source = mode_source(context.loaded.parsed);
+    if (options.enforce_ai) {
+        enforce_ai(context);
+    }
+    const Settings& settings = context.loaded.parsed.settings;
+    context.instance = random_instance();
+    context.build = build_id();
+    context.started_at = iso_time_now();
+    for (const std::string& folder : {settings.runtime_dir, settings.data_dir, settings.data_dir + "/logs"}) {
+        if (const auto made = make_private_folder(folder); !made) {
+            return refuse(ExitCode::bad_config, made.error().detail);
+        }
+    }
+    LockRecord self;
+    self.pid = ::getpid();
+    self.start_ticks = read_start_ticks(::getpid()).value_or(0);
+    self.boot_id = read_boot_id();
+    self.instance = context.instance;
+    self.executable = executable_folder() + "/agentlocator";
+    self.started_at = context.started_at;
+    self.control_socket = settings.runtime_dir + "/" + control_socket_name;
+    auto lock = agentlocator::try_lock(settings.lock_path, self);
+    if (!lock) {
+        return refuse(ExitCode::bad_config, lock.error().detail);
+    }
+    if (!lock->held) {
+        return refuse(ExitCode::temporary, describe_holder(settings.lock_path, *lock));
+    }
+    return run_locked(options, std::move(context), notify, std::move(*activated), lock->other);
+}
+
+}  // namespace agentlocator
