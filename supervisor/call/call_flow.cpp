@@ -222,16 +222,23 @@ bool CallFlow::connect(TimePoint now, const TwimlNode& verb) {
         return true;
     }
     check_stream(*stream, *url);
-    if (url->scheme != "wss") {
+    if (!may_dial(*url)) {
         return true;  // 31922: no stream; the call falls through.
     }
     open_stream(now, *url, &*stream);
     return false;
 }
 
+// Twilio opens wss:// only. A server that was itself called in clear, by the very address that it names, may say ws://:
+// it was told of no other name, and no Twilio will ever see that answer.
+bool CallFlow::may_dial(const Url& url) const {
+    return url.scheme == "wss" || (url.scheme == "ws" && !plan_.tunnelled && plan_.dialled.scheme == "http" &&
+                                   url.authority == plan_.dialled.authority);
+}
+
 void CallFlow::check_stream(const TwimlNode& stream, const Url& url) {
     Violations& violations = report_.violations;
-    if (url.scheme != "wss") {
+    if (!may_dial(url)) {
         violations.add(Rule::stream_scheme, "the stream URL is not wss://", url.text());
     }
     if (url.has_query()) {

@@ -97,6 +97,7 @@ private:
     [[nodiscard]] bool connect(TimePoint now, const TwimlNode& verb);
     void open_stream(TimePoint now, const Url& url, const TwimlNode* stream);
     void check_stream(const TwimlNode& stream, const Url& url);
+    [[nodiscard]] bool may_dial(const Url& url) const;
     void fetch_twiml(TimePoint now, std::string_view reference, std::string_view method, std::string_view why);
     void fetch(const Url& url, std::string_view method, const FormParameters& parameters, FetchPurpose purpose,
                std::string_view name);
