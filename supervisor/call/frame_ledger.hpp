@@ -10,7 +10,7 @@
 
 namespace agentlocator::call {
 
-constexpr std::size_t ledger_frames = 2048;  // Frames of one call that may be on their way: 40 s.
+constexpr std::size_t ledger_frames = 512;  // Frames of one call that may be on their way: ten seconds.
 
 struct LedgerCounts {
     std::uint64_t sent = 0;

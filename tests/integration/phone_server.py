@@ -19,6 +19,7 @@ class WebSocket:
     def __init__(self, connection, rest=b""):
         self.connection = connection
         self.buffer = rest
+        self.closed = False
 
     def _take(self, count):
         while len(self.buffer) < count:
@@ -52,7 +53,6 @@ class WebSocket:
             if opcode == 9:
                 self.send(payload, opcode=10)
             elif opcode == 8:
-                self.close_payload = payload
                 yield None
                 return
             elif opcode in (0, 1):
@@ -86,6 +86,10 @@ class WebSocket:
         self.send({"event": "clear", "streamSid": sid})
 
     def close(self, code=1000, text=""):
+        """One close frame, however often it is asked for."""
+        if self.closed:
+            return
+        self.closed = True
         self.send(struct.pack(">H", code) + text.encode(), opcode=8)
 
 

@@ -7,7 +7,7 @@ namespace agentlocator::call {
 
 // --- FrameClock
 
-void FrameClock::add(std::size_t phase, std::function<void(TimePoint)>& tick) {
+void FrameClock::add(std::size_t phase, Tick& tick) {
     members_[phase % phases].push_back(&tick);
     if (count_++ == 0) {
         next_ = Clock::now() + 1ms;
@@ -15,10 +15,10 @@ void FrameClock::add(std::size_t phase, std::function<void(TimePoint)>& tick) {
     }
 }
 
-void FrameClock::remove(std::size_t phase, std::function<void(TimePoint)>& tick) {
+void FrameClock::remove(std::size_t phase, Tick& tick) {
     auto& list = members_[phase % phases];
     // Left as a hole while run() may be walking this list; swept at its end.
-    std::replace(list.begin(), list.end(), &tick, static_cast<std::function<void(TimePoint)>*>(nullptr));
+    std::replace(list.begin(), list.end(), &tick, static_cast<Tick*>(nullptr));
     if (--count_ == 0) {
         loop_.cancel(std::exchange(timer_, 0));
     }
@@ -37,7 +37,7 @@ void FrameClock::run() {
         auto& list = members_[phase_];
         for (std::size_t i = 0; i < list.size(); ++i) {  // By index: a tick may add members.
             if (list[i] != nullptr) {
-                (*list[i])(Clock::now());
+                (*list[i])(Clock::now(), begin - next_ > late_after);
             }
         }
         std::erase(list, nullptr);
@@ -64,7 +64,7 @@ Caller::Caller(EventLoop& loop, CurlHub& hub, FrameClock& clock, std::size_t pha
       fast_(plan.stream.fast),
       on_done_(std::move(on_done)),
       flow_(std::move(plan)),
-      on_tick_([this](TimePoint now) { tick(now); }) {}
+      on_tick_([this](TimePoint now, bool late) { tick(now, late); }) {}
 
 Caller::~Caller() {
     *alive_ = false;
@@ -161,7 +161,10 @@ void Caller::read(TimePoint now) {
     }
 }
 
-void Caller::tick(TimePoint now) {
+void Caller::tick(TimePoint now, bool late) {
+    if (late && stream_) {
+        read(now);
+    }
     if (stream_ && !(fast_ && stream_->may_tick())) {
         stream_->on_tick(now);
         look(now);

@@ -9,18 +9,21 @@
 
 namespace agentlocator::call {
 
-// Ticks many callers each 20 ms, each in its own millisecond of them, from one timer. Remembers how late it was.
+// Ticks many callers each 20 ms, each in its own millisecond of them, from one timer. Remembers how late it was: a tick
+// that comes late tells its caller to look at the socket first, so that our own delay is not taken for the server's.
 class FrameClock {
 public:
     static constexpr std::size_t phases = 20;
+    static constexpr Duration late_after = 5ms;
+    using Tick = std::function<void(TimePoint now, bool late)>;
 
     explicit FrameClock(EventLoop& loop) : loop_(loop) {}
     ~FrameClock() { loop_.cancel(timer_); }
     FrameClock(const FrameClock&) = delete;
     FrameClock& operator=(const FrameClock&) = delete;
 
-    void add(std::size_t phase, std::function<void(TimePoint)>& tick);  // `tick` must live until remove().
-    void remove(std::size_t phase, std::function<void(TimePoint)>& tick);
+    void add(std::size_t phase, Tick& tick);  // `tick` must live until remove().
+    void remove(std::size_t phase, Tick& tick);
     [[nodiscard]] Duration latest() const { return latest_; }
 
 private:
@@ -28,7 +31,7 @@ private:
     void run();
 
     EventLoop& loop_;
-    std::array<std::vector<std::function<void(TimePoint)>*>, phases> members_;
+    std::array<std::vector<Tick*>, phases> members_;
     std::size_t count_ = 0;
     TimePoint next_{};
     std::size_t phase_ = 0;
@@ -55,7 +58,7 @@ private:
     void perform();  // What the flow asks for.
     void open(OpenStream request);
     void on_connected(std::unique_ptr<CurlConnection> connection, Rule rule, const std::string& why);
-    void tick(TimePoint now);
+    void tick(TimePoint now, bool late);
     void read(TimePoint now);
     void flush();
     void look(TimePoint now);  // After anything happened to the stream.
@@ -73,7 +76,7 @@ private:
     CallFlow flow_;
     std::unique_ptr<StreamSession> stream_;
     std::unique_ptr<CurlConnection> connection_;
-    std::function<void(TimePoint)> on_tick_;
+    FrameClock::Tick on_tick_;
     std::string bytes_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For callbacks that may come after us.
     // state
