@@ -195,7 +195,9 @@ TEST_CASE("config: PUBLIC_BASE_URL loses its trailing slashes and nothing else")
         {"https://[2001:db8::1]:443/", "https://[2001:db8::1]:443"},
         {"https://[::1]", "https://[::1]"},
     };
-    for (const auto& [text, expected] : good) {
+    for (const auto& entry : good) {
+        const char* text = entry.first;
+        const char* expected = entry.second;
         const ParsedSettings parsed = parse({{"PUBLIC_BASE_URL", text}});
         CHECK_MESSAGE(parsed.faults.empty(), text);
         CHECK(parsed.warnings.empty());
@@ -228,7 +230,9 @@ TEST_CASE("config: PUBLIC_BASE_URL that would make a broken URL is refused, with
         {"https://[leah]", "not an IPv6 address"},
         {"https://[::1]x", "unexpected text"},
     };
-    for (const auto& [text, reason] : bad) {
+    for (const auto& entry : bad) {
+        const char* text = entry.first;
+        const char* reason = entry.second;
         CAPTURE(text);
         CHECK(contains(fault("PUBLIC_BASE_URL", text), reason));
     }

@@ -72,7 +72,9 @@ TEST_CASE("stale: servers of the original in this installation are old") {
         {{"nodejs", "-r", "dotenv/config", "index.js"}, root + "/baileys-bridge"},
         {{"node", "baileys_service.js"}, root + "/services/whatsapp"},
     };
-    for (const auto& [argv, cwd] : old) {
+    for (const auto& entry : old) {
+        const auto& argv = entry.first;
+        const auto& cwd = entry.second;
         const auto verdicts = judge({process(700, argv, cwd)});
         CAPTURE(argv[0]);
         REQUIRE(verdicts.size() == 1);
@@ -119,7 +121,9 @@ TEST_CASE("stale: look-alikes survive") {
         {{}, root},
         {{"bash", "start_all.sh"}, root},
     };
-    for (const auto& [argv, cwd] : others) {
+    for (const auto& entry : others) {
+        const auto& argv = entry.first;
+        const auto& cwd = entry.second;
         CAPTURE(argv.empty() ? "" : argv.back());
         CHECK(judge({process(700, argv, cwd)}).empty());
     }
