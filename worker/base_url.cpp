@@ -17,6 +17,11 @@ bool is_alphanumeric(char c) {
     return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9');
 }
 
+// RFC 3986 3.3, pchar; percent signs are taken as they come.
+bool is_path_character(char c) {
+    return is_alphanumeric(c) || std::string_view("/-._~!$&'()*+,;=:@%").find(c) != std::string_view::npos;
+}
+
 std::string lower(std::string_view text) {
     std::string out(text);
     std::transform(out.begin(), out.end(), out.begin(), to_lower);
@@ -51,17 +56,22 @@ bool valid_port(std::string_view port) {
     return number && *number >= 1 && *number <= 65535;
 }
 
+// inet_pton reads up to a NUL: text behind one would pass unseen.
+bool read_address(int family, std::string_view text, void* out) {
+    return text.find('\0') == std::string_view::npos && inet_pton(family, std::string(text).c_str(), out) == 1;
+}
+
 bool is_v6_literal(std::string_view host) {
     if (host.size() < 4 || host.front() != '[' || host.back() != ']') {
         return false;
     }
     in6_addr address{};
-    return inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &address) == 1;
+    return read_address(AF_INET6, host.substr(1, host.size() - 2), &address);
 }
 
 bool is_address(std::string_view host) {
     in_addr address{};
-    return is_v6_literal(host) || inet_pton(AF_INET, std::string(host).c_str(), &address) == 1;
+    return is_v6_literal(host) || read_address(AF_INET, host, &address);
 }
 
 BaseUrl make_base(bool secure, bool known, std::string_view authority) {
@@ -83,13 +93,12 @@ using V6 = std::array<std::uint8_t, 16>;
 
 // Any address as IPv6, IPv4 mapped (RFC 4291 2.5.5.2), so that "127.0.0.1" and "::ffff:127.0.0.1" are one.
 std::optional<V6> to_v6(std::string_view text) {
-    const std::string copy(text);
     V6 out{};
-    if (inet_pton(AF_INET6, copy.c_str(), out.data()) == 1) {
+    if (read_address(AF_INET6, text, out.data())) {
         return out;
     }
     out = {};
-    if (inet_pton(AF_INET, copy.c_str(), out.data() + 12) == 1) {
+    if (read_address(AF_INET, text, out.data() + 12)) {
         out[10] = out[11] = 0xff;
         return out;
     }
@@ -151,8 +160,7 @@ std::optional<BaseUrl> parse_base_url(std::string_view url) {
     }
     BaseUrl base = make_base(secure, true, url.substr(0, slash));
     for (const char c : url.substr(slash)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '?' || c == '#' || byte <= 0x20 || byte >= 0x7f) {
+        if (!is_path_character(c)) {
             return std::nullopt;
         }
         if (c != '/' || !base.prefix.ends_with('/')) {

@@ -100,10 +100,13 @@ TEST_CASE("base_url: what is no plain address is none") {
     for (const char* url :
          {"", "voice.example.com", "ftp://a", "https://", "https:///a", "https://a b", "https://a?q", "https://a#f",
           "https://user:pw@a", "https://a:0", "https://a:65536", "https://a:+1", "https://a:", "https://-a",
-          "https://a..b", "https://[::1", "https://[x]", "https://a/\xd7"}) {
+          "https://a..b", "https://[::1", "https://[x]", "https://a/\xd7", "https://a/<b>"}) {
         CAPTURE(url);
         CHECK_FALSE(parse_base_url(url).has_value());
     }
+    using namespace std::string_view_literals;
+    CHECK_FALSE(valid_authority("[::\0\"><x>1]"sv));  // Found by fuzzing: inet_pton stops at a NUL.
+    CHECK_FALSE(trusted_proxy({"private"}, "10.0.0.1\0x"sv));
     CHECK(valid_authority(std::string(host_bytes_max, 'a')));
     CHECK_FALSE(valid_authority(std::string(host_bytes_max + 1, 'a')));
 }
