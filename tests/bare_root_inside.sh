@@ -24,7 +24,10 @@ healthz() {
     [[ $line == "HTTP/1.1 200"* ]]
 }
 
-# start COMMAND...: runs it until /healthz answers, then Ctrl-C; checks that all of it ends with 0. Sets `took` (ms).
+# Called while the system is up.
+while_up() { :; }
+
+# start COMMAND...: runs it until /healthz answers, then while_up, then Ctrl-C; checks that all of it ends with 0. Sets `took` (ms).
 start() {
     local began job code=0
     began=$(now_ms)
@@ -36,6 +39,7 @@ start() {
     done
     took=$(($(now_ms) - began))
     echo "bare_root: /healthz answered after $took ms"
+    while_up
     kill -INT -- "-$job"
     wait "$job" || code=$?
     [ "$code" -eq 0 ] || fail "$* ended with $code after Ctrl-C"
@@ -58,8 +62,13 @@ done
 
 step "start_all.sh: installs, builds, starts"
 cd "$here"
+while_up() {
+    build/release/bin/agentlocator call --url "http://127.0.0.1:$PORT" --noise || fail "the first call was not healthy"
+    build/release/bin/agentlocator status || fail "status ended with $?"
+}
 start ./start_all.sh
 first=$took
+while_up() { :; }
 
 step "the second start, from another folder: under $second_start_ms_max ms"
 cd /

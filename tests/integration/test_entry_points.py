@@ -44,7 +44,7 @@ def installation(tmp_path_factory):
 @pytest.fixture
 def platform(place, folder):
     """What a platform gives: PORT, no terminal, and a WS_MODE forgotten in its secrets. The rest keeps tests apart."""
-    return place | {"WS_MODE": "ECHO", "ENABLE_WA_BAILEYS": "true", "BAILEYS_PORT": "0", "WORKERS": "2"}
+    return place | {"WS_MODE": "ECHO", "ENABLE_WA_BAILEYS": "true", "BAILEYS_PORT": str(free_port()), "WORKERS": "2"}
 
 
 def get(port, path, address="127.0.0.1"):
