@@ -1,0 +1,156 @@
+"""A call survives the process that carries it (promises P3 and P4): the real supervisor, real workers, numbered frames.
+
+The load is `agentlocator call --unique`: every frame has an id, so a loss, a repeat, a change or a wrong order shows.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from support import Process, is_alive, program, wait_until
+
+CALLS = 40
+SEED = int(os.environ.get("AGENTLOCATOR_SEED", "1"))
+
+
+class Installation:
+    """`agentlocator run` with its status."""
+
+    def __init__(self, place, workers=4, **settings):
+        self.environment = {**place, "WS_MODE": "ECHO", "WORKERS": str(workers), **settings}
+        self.port = int(place["PORT"])
+        self.count = workers
+        self.process = Process([program("agentlocator"), "run"], env=self.environment)
+
+    def __enter__(self):
+        self.process.__enter__()
+        wait_until(lambda: len(self.serving()) == self.count, lambda: f"not all serving:\n{self.process.output}")
+        return self
+
+    def __exit__(self, *details):
+        return self.process.__exit__(*details)
+
+    def command(self, *arguments, code=0):
+        done = subprocess.run([program("agentlocator"), *arguments], env=self.environment, capture_output=True,
+                              text=True, timeout=90)
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def status(self):
+        done = subprocess.run([program("agentlocator"), "status", "--json"], env=self.environment,
+                              capture_output=True, text=True, timeout=30)
+        return json.loads(done.stdout) if done.stdout.startswith("{") else {"workers": []}
+
+    def serving(self):
+        return [worker for worker in self.status()["workers"] if worker["state"] == "serving"]
+
+    def load(self, seconds, calls=CALLS):
+        return Process([program("agentlocator"), "call", "--url", f"http://127.0.0.1:{self.port}", "--calls",
+                        str(calls), "--rate", "200", "--seconds", str(seconds), "--unique", "--expect", "echo", "--json",
+                        "--quiet"], env=self.environment)
+
+
+def summary(load, seconds=120):
+    code = load.wait(seconds)
+    result = json.loads(load.output[load.output.index("{"):])
+    assert code == 0, json.dumps(result, indent=1)[:6000]
+    return result
+
+
+def done_lines(installation):
+    return re.findall(r"WS_DONE sid=(\S+)", installation.process.output)
+
+
+def test_live_calls_spread_evenly(place):
+    with Installation(place) as installation, installation.load(seconds=4, calls=100) as load:
+        carried = wait_until(lambda: (lambda c: c if sum(c) == 100 else None)(
+            [worker["calls"] for worker in installation.serving()]), "100 live calls")
+        assert min(carried) >= 20 and max(carried) <= 30, carried
+        summary(load)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT], ids=["kill", "segv", "abort"])
+def test_calls_survive_the_death_of_their_workers(place, number):
+    chance = random.Random(SEED)
+    with Installation(place) as installation, installation.load(seconds=8) as load:
+        wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
+        kills = 0
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            alive = [worker["pid"] for worker in installation.serving()]
+            if len(alive) > 1:
+                os.kill(chance.choice(alive), number)
+                kills += 1
+            time.sleep(chance.uniform(0.1, 0.4))
+        result = summary(load)
+        assert kills >= 5
+        assert result["calls"]["healthy"] == CALLS if isinstance(result.get("calls"), dict) else True
+        wait_until(lambda: len(done_lines(installation)) == CALLS, lambda: f"{len(done_lines(installation))} WS_DONE")
+        assert len(set(done_lines(installation))) == CALLS
+
+
+def test_the_only_worker_dies_and_its_replacement_goes_on(place):
+    with Installation(place, workers=1) as installation, installation.load(seconds=6, calls=10) as load:
+        wait_until(lambda: installation.status()["calls"]["live"] == 10, "all calls live")
+        for _ in range(3):
+            (worker,) = wait_until(installation.serving, "a worker serves")
+            os.kill(worker["pid"], signal.SIGKILL)
+            wait_until(lambda: [w for w in installation.serving() if w["pid"] != worker["pid"]], "a new worker")
+        summary(load)
+
+
+def test_a_hung_worker_is_found_and_its_calls_go_on(place):
+    with Installation(place, HANG_TIMEOUT_MS="1000") as installation, installation.load(seconds=8) as load:
+        wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
+        victim = installation.serving()[0]["pid"]
+        os.kill(victim, signal.SIGSTOP)
+        wait_until(lambda: not is_alive(victim), "the hung worker is killed")
+        summary(load)
+
+
+def test_a_rolling_restart_moves_every_call(place):
+    with Installation(place) as installation, installation.load(seconds=8) as load:
+        wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
+        before = {worker["pid"] for worker in installation.serving()}
+        installation.command("restart", "all", "--rolling")
+        wait_until(lambda: len(installation.serving()) == 4 and
+                   not before & {worker["pid"] for worker in installation.serving()}, "four new workers")
+        assert installation.status()["calls"]["live"] == CALLS
+        summary(load)
+
+
+def test_scaling_down_moves_calls_and_up_takes_new_ones(place):
+    with Installation(place) as installation, installation.load(seconds=8) as load:
+        wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
+        installation.command("scale", "2")
+        wait_until(lambda: len(installation.status()["workers"]) == 2, "two workers left")
+        installation.command("scale", "4")
+        wait_until(lambda: len(installation.serving()) == 4, "four workers again")
+        summary(load)
+
+
+def test_nothing_leaks_over_many_take_overs(place):
+    with Installation(place) as installation:
+        supervisor = installation.status()["pid"]
+
+        def descriptors():
+            return len(os.listdir(f"/proc/{supervisor}/fd"))
+
+        with installation.load(seconds=1, calls=5) as load:
+            summary(load)
+        wait_until(lambda: installation.status()["calls"]["live"] == 0, "no calls")
+        before = descriptors()
+        with installation.load(seconds=6) as load:
+            wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
+            for _ in range(10):
+                alive = [worker["pid"] for worker in installation.serving()]
+                os.kill(random.choice(alive), signal.SIGKILL)
+                time.sleep(0.2)
+            summary(load)
+        wait_until(lambda: installation.status()["calls"]["live"] == 0 and len(installation.serving()) == 4, "quiet")
+        wait_until(lambda: descriptors() <= before, lambda: f"{descriptors()} descriptors, {before} before")
