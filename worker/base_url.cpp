@@ -140,7 +140,9 @@ std::string BaseUrl::http() const {
 }
 
 std::string BaseUrl::websocket() const {
-    return "ws" + http().substr(4);
+    // Always wss: Twilio refuses any other scheme (31922), also where TLS is not noticed here, as behind a tunnel.
+    const std::string url = http();
+    return "wss" + url.substr(url.find(':'));
 }  // http -> ws, https -> wss
 
 std::optional<BaseUrl> parse_base_url(std::string_view url) {

@@ -82,7 +82,7 @@ TEST_CASE("base_url: without a word about TLS, a public name is TLS and a test a
 
 TEST_CASE("base_url: the WebSocket form follows the scheme; default ports and capitals go") {
     CHECK(parse_base_url("https://Voice.Example.COM:443/App/")->websocket() == "wss://voice.example.com/App");
-    CHECK(parse_base_url("http://127.0.0.1:5000")->websocket() == "ws://127.0.0.1:5000");
+    CHECK(parse_base_url("http://127.0.0.1:5000")->websocket() == "wss://127.0.0.1:5000");
     CHECK(parse_base_url("http://a:80")->http() == "http://a");
     CHECK(parse_base_url("http://a:443")->http() == "http://a:443");
     CHECK(parse_base_url("HTTPS://a")->http() == "https://a");

@@ -38,7 +38,7 @@ TEST_CASE("twiml: no double slash but behind a scheme, no blank between tags") {
     CHECK(xml.find("//") == std::string::npos);
     CHECK(xml.find("> ") == std::string::npos);
     CHECK(xml.find('\n') == std::string::npos);
-    CHECK(document.xml.find("url=\"ws://127.0.0.1:5000/app/ws/twilio-media\"") != std::string::npos);
+    CHECK(document.xml.find("url=\"wss://127.0.0.1:5000/app/ws/twilio-media\"") != std::string::npos);
 }
 
 TEST_CASE("twiml: what a caller sends cannot leave its attribute") {
