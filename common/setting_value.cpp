@@ -22,7 +22,9 @@ bool is_host_character(char c) {
 
 bool is_address(const std::string& text) {
     unsigned char bytes[sizeof(in6_addr)];
-    return ::inet_pton(AF_INET, text.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), bytes) == 1;
+    // inet_pton reads up to a NUL: text behind one would pass unseen.
+    return text.find('\0') == std::string::npos &&
+           (::inet_pton(AF_INET, text.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), bytes) == 1);
 }
 
 SettingProblem check_host_and_port(std::string_view authority) {

@@ -67,8 +67,7 @@ private:
 std::string head_line(const Json& document, const Painter& paint) {
     const std::string build = text_at(document, "build", "");
     return paint.bold("agentlocator " + text_at(document, "version")) + (build.empty() ? "" : " (" + build + ")") +
-           "  " + paint.state(text_at(document, "state")) + "  up " + duration_at(document, "uptime_seconds") +
-           "  pid " + text_at(document, "pid");
+           "  " + paint.state(text_at(document, "state"));
 }
 
 std::string mode_line(const Json& document, const Painter& paint) {
@@ -121,6 +120,12 @@ std::string last_exit(const Json& child) {
     return cause + (lived ? " after " + human_duration(*lived / 1000) : "");
 }
 
+// During a rolling restart a slot has two processes for a while.
+std::string slot_name(const Json& worker) {
+    const std::string role = text_at(worker, "role");
+    return text_at(worker, "slot") + (role == "successor" ? " new" : role == "outgoing" ? " old" : "");
+}
+
 std::vector<std::string> child_row(const Json& child, const std::string& slot, const Painter& paint) {
     const auto rss = number_at(child, "rss_kb");
     const auto beat = number_at(child, "heartbeat_ms");
@@ -147,7 +152,7 @@ std::string child_table(const Json& document, const TextStyle& style, const Pain
     std::vector<std::vector<std::string>> rows;
     const Json& workers = part(document, "workers");
     for (const Json& worker : workers.is_array() ? workers : Json::array()) {
-        rows.push_back(child_row(worker, text_at(worker, "slot"), paint));
+        rows.push_back(child_row(worker, slot_name(worker), paint));
     }
     const Json& bridge = part(document, "bridge");
     if (bridge.is_object()) {
@@ -186,9 +191,11 @@ std::string render_status(const nlohmann::json& document, const TextStyle& style
     const auto line = [&](std::string_view label, const std::string& text) {
         return wrap_text(text, label, style.width) + "\n";
     };
-    return wrap_text(head_line(document, paint), "", style.width) + "\n" + line("mode   ", mode_line(document, paint)) +
-           line("port   ", port_line(document, paint)) + line("calls  ", calls_line(document)) + "\n" +
-           child_table(document, style, paint) + problem_list(document, style, paint);
+    return wrap_text(head_line(document, paint), "", style.width) + "\n" +
+           line("up     ", duration_at(document, "uptime_seconds") + ", pid " + text_at(document, "pid")) +
+           line("mode   ", mode_line(document, paint)) + line("port   ", port_line(document, paint)) +
+           line("calls  ", calls_line(document)) + "\n" + child_table(document, style, paint) +
+           problem_list(document, style, paint);
 }
 
 }  // namespace agentlocator

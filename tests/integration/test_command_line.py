@@ -6,13 +6,7 @@ import subprocess
 
 import pytest
 
-from support import clean_environment, private_folder, program
-
-
-@pytest.fixture
-def folder():
-    with private_folder() as path:
-        yield path
+from support import clean_environment, program
 
 
 def run(folder, *arguments, **more):

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from support import private_folder, program
+from support import program
 
 
 def race(path, rounds, starters):
@@ -14,13 +14,11 @@ def race(path, rounds, starters):
     assert re.match(rf"{rounds} rounds of {starters} starts, one winner each", done.stdout)
 
 
-def test_a_thousand_double_starts_have_one_winner_each():
-    with private_folder() as folder:
-        race(folder / "lock", 1000, 2)
-        # What the dead left behind is no lock.
-        assert (folder / "lock").stat().st_mode & 0o777 == 0o600
+def test_a_thousand_double_starts_have_one_winner_each(folder):
+    race(folder / "lock", 1000, 2)
+    # What the dead left behind is no lock.
+    assert (folder / "lock").stat().st_mode & 0o777 == 0o600
 
 
-def test_hundreds_of_starts_at_one_moment_have_one_winner():
-    with private_folder() as folder:
-        race(folder / "lock", 3, 300)
+def test_hundreds_of_starts_at_one_moment_have_one_winner(folder):
+    race(folder / "lock", 3, 300)

@@ -249,6 +249,7 @@ TEST_CASE("config: addresses are numeric, names are refused") {
     CHECK(contains(fault("BIND_ADDRESS", "localhost"), "not a numeric address; valid: a numeric IPv4 or IPv6 address"));
     CHECK(contains(fault("BIND_ADDRESS", "127.0.0.256"), "not a numeric address"));
     CHECK(contains(fault("BIND_ADDRESS", "127.1"), "not a numeric address"));
+    CHECK(contains(fault("BIND_ADDRESS", std::string("127.0.0.1\0x", 11)), "not a numeric address"));
 }
 
 TEST_CASE("config: trusted proxies are a list with a limit, none is none") {

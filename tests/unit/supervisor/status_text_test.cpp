@@ -45,7 +45,8 @@ bool contains(std::string_view text, std::string_view part) {
 
 TEST_CASE("status_text: everything is there without a limit of width") {
     CHECK(render_status(document(), {}) ==
-          "agentlocator 0.1.0 (abc123)  degraded  up 3 h 14 min  pid 4711\n"
+          "agentlocator 0.1.0 (abc123)  degraded\n"
+          "up     3 h 14 min, pid 4711\n"
           "mode   AI (default)\n"
           "port   127.0.0.1:5000  ours\n"
           "calls  3 live of 4 096, 12 345 served\n"
@@ -76,6 +77,17 @@ TEST_CASE("status_text: it fits 120, 80, 60 and 40 columns, and the state stays"
     }
     CHECK(contains(render_status(document(), {120, false}), "LAST EXIT"));
     CHECK(contains(render_status(document(), {60, false}), "RESTARTS"));
+}
+
+TEST_CASE("status_text: both processes of a slot are told apart during a rolling restart") {
+    nlohmann::json rolling = document();
+    rolling["workers"][0]["role"] = "outgoing";
+    rolling["workers"][1]["role"] = "successor";
+    rolling["workers"][1]["slot"] = 1;
+    CHECK(contains(render_status(rolling, {}), "\n1 old   serving"));
+    CHECK(contains(render_status(rolling, {}), "\n1 new   held"));
+    rolling["workers"][0]["role"] = "current";
+    CHECK(contains(render_status(rolling, {}), "\n1       serving"));
 }
 
 TEST_CASE("status_text: a mode other than AI is in red and says what callers hear") {
