@@ -7,6 +7,7 @@
 
 #include "common/text.hpp"
 #include "supervisor/call/base64.hpp"
+#include "supervisor/call/stream_verb.hpp"
 
 namespace agentlocator::call {
 namespace {
@@ -145,6 +146,9 @@ void CallFlow::on_answer(TimePoint now, std::uint64_t id, const HttpAnswer& answ
     }
     note(now, asked.name + " answered " + std::to_string(answer.status) +
                   (verbs ? " with " + std::to_string(verbs->size()) + " verbs" : ""));
+    if (answer.status == 403 && plan_.auth_token.empty()) {
+        report_.hint = "the server refuses unsigned calls: set TWILIO_AUTH_TOKEN to the token it was given";
+    }
     if (!verbs || hung_up_) {
         return finish(now);
     }
@@ -221,53 +225,12 @@ bool CallFlow::connect(TimePoint now, const TwimlNode& verb) {
         report_.violations.add(Rule::stream_url, "the stream URL is malformed", text);
         return true;
     }
-    check_stream(*stream, *url);
-    if (!may_dial(*url)) {
-        return true;  // 31922: no stream; the call falls through.
+    const bool in_clear = plan_.dialled.scheme == "http" && !plan_.tunnelled;
+    if (!check_stream(*stream, *url, in_clear ? plan_.dialled.authority : "", report_.violations)) {
+        return true;  // No stream; the call falls through.
     }
     open_stream(now, *url, &*stream);
     return false;
-}
-
-// Twilio opens wss:// only. A server that was itself called in clear, by the very address that it names, may say ws://:
-// it was told of no other name, and no Twilio will ever see that answer.
-bool CallFlow::may_dial(const Url& url) const {
-    return url.scheme == "wss" || (url.scheme == "ws" && !plan_.tunnelled && plan_.dialled.scheme == "http" &&
-                                   url.authority == plan_.dialled.authority);
-}
-
-void CallFlow::check_stream(const TwimlNode& stream, const Url& url) {
-    Violations& violations = report_.violations;
-    if (!may_dial(url)) {
-        violations.add(Rule::stream_scheme, "the stream URL is not wss://", url.text());
-    }
-    if (url.has_query()) {
-        violations.add(Rule::stream_url, "the stream URL has a query, which Twilio drops", url.text());
-    }
-    if (url.path().find("//") != std::string_view::npos) {
-        violations.add(Rule::ours, "the stream URL has a double slash", url.text());
-    }
-    if (const auto track = stream.attribute("track"); track && *track != "inbound_track") {
-        violations.add(Rule::wrong_track, "<Stream> track is not inbound_track", *track);
-    }
-    const auto callback = stream.attribute("statusCallback");
-    if (callback) {
-        const auto parsed = parse_url(*callback);
-        if (!parsed) {
-            violations.add(Rule::url_format, "statusCallback is not an absolute URL", *callback);
-        } else if (parsed->path().find("//") != std::string_view::npos) {
-            violations.add(Rule::ours, "the statusCallback URL has a double slash", *callback);
-        }
-    }
-    for (const TwimlNode& parameter : stream.children) {
-        const auto name = parameter.attribute("name");
-        const auto value = parameter.attribute("value");
-        if (parameter.name != "Parameter" || !name || !value) {
-            violations.add(Rule::schema, "<Stream> holds something else than <Parameter name value>", parameter.name);
-        } else if (name->size() + value->size() >= parameter_chars_max) {
-            violations.add(Rule::schema, "a <Parameter> has 500 characters or more", *name);
-        }
-    }
 }
 
 // --- the stream

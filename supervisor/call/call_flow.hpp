@@ -25,7 +25,6 @@ namespace agentlocator::call {
 
 constexpr int documents_max = 64;  // TwiML documents in one call; a server that loops must not hold us for ever.
 constexpr int redirects_max = 10;  // Twilio error 11215.
-constexpr std::size_t parameter_chars_max = 500;  // Of name and value together (Twilio docs: <Parameter>).
 
 struct CallPlan {
     Url dialled;             // Where connections go, see route().
@@ -69,6 +68,7 @@ struct CallReport {
     std::vector<CallEvent> events;
     std::vector<StreamReport> streams;
     Violations violations;  // Of the HTTP side; each stream has its own.
+    std::string hint;       // What to do, when we can tell; else empty.
 };
 
 class CallFlow {
@@ -96,8 +96,6 @@ private:
     [[nodiscard]] bool run_verb(TimePoint now, const TwimlNode& verb);
     [[nodiscard]] bool connect(TimePoint now, const TwimlNode& verb);
     void open_stream(TimePoint now, const Url& url, const TwimlNode* stream);
-    void check_stream(const TwimlNode& stream, const Url& url);
-    [[nodiscard]] bool may_dial(const Url& url) const;
     void fetch_twiml(TimePoint now, std::string_view reference, std::string_view method, std::string_view why);
     void fetch(const Url& url, std::string_view method, const FormParameters& parameters, FetchPurpose purpose,
                std::string_view name);

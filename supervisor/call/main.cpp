@@ -10,8 +10,11 @@
 int main(int argc, char** argv) {
     using namespace agentlocator;
     try {
-        const char* token = std::getenv("TWILIO_AUTH_TOKEN");
-        auto parsed = call::parse_options({argv + 1, argv + argc}, token != nullptr ? token : "");
+        const auto variable = [](const char* name) {
+            const char* value = std::getenv(name);
+            return std::string(value != nullptr ? value : "");
+        };
+        auto parsed = call::parse_options({argv + 1, argv + argc}, {variable("TWILIO_AUTH_TOKEN"), variable("PORT")});
         if (const auto* over = std::get_if<call::OptionsExit>(&parsed)) {
             std::fputs(over->text.c_str(), over->code == 0 ? stdout : stderr);
             return over->code;

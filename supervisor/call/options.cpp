@@ -55,7 +55,8 @@ Examples:
 }
 
 void add_target_options(CLI::App& app, CallOptions& options, std::string& url, std::string& public_url) {
-    app.add_option("--url", url, "Server to call: http://host:port or https://host")->capture_default_str();
+    app.add_option("--url", url, "Server to call: http://host:port or https://host; the default takes PORT")
+        ->capture_default_str();
     app.add_option(
         "--public-url", public_url,
         "Address that Twilio would know it by, for signatures, Host and X-Forwarded-Proto; --url is still dialled");
@@ -67,6 +68,8 @@ void add_target_options(CLI::App& app, CallOptions& options, std::string& url, s
         ->default_str("/ws/twilio-media");
     app.add_option("--auth-token", options.auth_token,
                    "Signs requests; default: TWILIO_AUTH_TOKEN (arguments can be seen in ps), unsigned without");
+    app.add_option("--ca-file", options.ca_path, "Trust certificates signed by this one (PEM) instead of the system's")
+        ->check(CLI::ExistingFile);
     app.add_option("--account-sid", options.account_sid, "AccountSid")->capture_default_str();
     app.add_option("--from", options.from, "Calling number")->capture_default_str();
     app.add_option("--to", options.to, "Called number")->capture_default_str();
@@ -162,7 +165,7 @@ std::string complete(CLI::App& app, CallOptions& options, const std::string& url
 }  // namespace
 
 std::variant<CallOptions, OptionsExit> parse_options(const std::vector<std::string>& arguments,
-                                                     const std::string& environment_token) {
+                                                     const OptionsEnvironment& environment) {
     CallOptions options;
     options.audio.level_dbfs = -54;
     options.voice_path = "/webhook/incoming_call";
@@ -170,7 +173,7 @@ std::variant<CallOptions, OptionsExit> parse_options(const std::vector<std::stri
     options.account_sid = "AC00000000000000000000000000000000";
     options.from = "+972501234567";
     options.to = "+97233760000";
-    std::string url = "http://127.0.0.1:5000";
+    std::string url = "http://127.0.0.1:" + (environment.port.empty() ? "5000" : environment.port);
     std::string public_url;
     std::vector<std::string> faults;
     CLI::App app(summary_text, "agentlocator call");
@@ -198,7 +201,7 @@ std::variant<CallOptions, OptionsExit> parse_options(const std::vector<std::stri
         return OptionsExit{to_int(ExitCode::usage), problem + "\nRun with --help for more information.\n"};
     }
     if (options.auth_token.empty()) {
-        options.auth_token = environment_token;
+        options.auth_token = environment.auth_token;
     }
     return options;
 }

@@ -25,6 +25,7 @@ struct CallOptions {
     std::string from;
     std::string to;
     std::string subprotocol;
+    std::string ca_path;  // Empty: the system's certificates.
     CallerAudioPlan audio;
     std::string wav_path;
     std::string digits;
@@ -50,8 +51,13 @@ struct OptionsExit {
     std::string text;
 };
 
-// `environment_token` is TWILIO_AUTH_TOKEN, used unless --auth-token is given.
+// Defaults that the environment gives.
+struct OptionsEnvironment {
+    std::string auth_token;  // TWILIO_AUTH_TOKEN
+    std::string port;        // PORT, of the server on this machine.
+};
+
 [[nodiscard]] std::variant<CallOptions, OptionsExit> parse_options(const std::vector<std::string>& arguments,
-                                                                   const std::string& environment_token);
+                                                                   const OptionsEnvironment& environment);
 
 }  // namespace agentlocator::call

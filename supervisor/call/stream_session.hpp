@@ -88,6 +88,13 @@ constexpr std::uint64_t digit_gap_ticks = 15;  // 300 ms: how fast people press 
 constexpr std::uint64_t burst_ticks = 100;
 constexpr std::uint64_t recorded_bytes_max = std::uint64_t{4} * 3600 * 8000;  // Twilio's longest call by default: 4 h.
 
+[[nodiscard]] inline std::uint64_t to_tick(double seconds) {
+    return static_cast<std::uint64_t>(seconds * 50);
+}
+[[nodiscard]] inline std::string_view view(const Frame& frame) {
+    return {reinterpret_cast<const char*>(frame.data()), frame.size()};
+}
+
 class StreamSession {
 public:
     StreamSession(StreamPlan plan, TimePoint now);

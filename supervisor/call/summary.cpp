@@ -170,6 +170,9 @@ Summary summarize(std::string call_sid, CallReport report, const SummaryPlan& pl
     for (const StreamReport& stream : summary.report.streams) {
         add_up(summary, stream);
     }
+    if (!summary.report.hint.empty()) {
+        summary.reasons.push_back(summary.report.hint);
+    }
     judge_streams(summary, plan);
     judge_audio(summary, plan.ledger);
     if (summary.violations.total() > 0) {

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -126,8 +127,13 @@ def once_started(act):
 class PhoneServer:
     """`stream` handles the WebSocket; the answers of webhooks are (status, content type, body), by path."""
 
-    def __init__(self, stream=echo, **answers):
+    def __init__(self, stream=echo, certificate=None, **answers):
         self.stream = stream
+        self.tls = None
+        if certificate:  # A PEM file with key and certificate.
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(certificate)
+            self.tls.set_alpn_protocols(["h2", "http/1.1"])
         self.answers = {
             "/webhook/incoming_call": lambda me: (200, "text/xml", me.twiml()),
             "/webhook/stream_status": (204, "", ""),
@@ -141,10 +147,10 @@ class PhoneServer:
         self.received = []  # JSON messages of all streams, for handlers that keep them.
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}" if not self.tls else f"https://localhost:{self.port}"
 
     def twiml(self, action="/webhook/stream_ended", host=None, parameters='<Parameter name="call_sid" value="x"/>'):
-        host = host or f"127.0.0.1:{self.port}"
+        host = host or self.url.partition("//")[2]
         ended = f' action="{action}"' if action else ""
         return (
             f'{DECLARATION}<Response><Connect{ended}><Stream url="wss://{host}/ws/twilio-media" '
@@ -176,6 +182,8 @@ class PhoneServer:
     def _serve(self, connection):
         buffer = b""
         try:
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
             with connection:
                 while True:
                     while b"\r\n\r\n" not in buffer:

@@ -118,6 +118,25 @@ def test_a_stream_that_is_lost_is_resumed_as_its_action_says():
     assert states == ["in-progress", "completed"]
 
 
+def test_over_tls_the_named_host_is_called_and_its_certificate_checked(folder):
+    pem = folder / "server.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", pem, "-out", folder / "c.pem"],
+        check=True,
+        capture_output=True,
+    )
+    certificate = (folder / "c.pem").read_text()
+    pem.write_text(pem.read_text() + certificate)
+    with PhoneServer(certificate=pem) as server:
+        code, summary = call(server.url, "--seconds", 1, "--noise", 1, "--expect", "echo", "--ca-file", folder / "c.pem")
+        assert code == 0, summary
+        assert summary["echo"]["correlation"] > 0.99
+        assert "/webhook/stream_ended" in server.paths()
+        code, summary = call(server.url, "--seconds", 1)  # Self-signed: Twilio would not talk to it.
+        assert code == 69 and codes(summary) == {11205}
+
+
 def test_fast_takes_less_time_than_the_audio_lasts():
     with PhoneServer() as server:
         began = time.monotonic()

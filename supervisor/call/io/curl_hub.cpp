@@ -65,7 +65,7 @@ struct CurlHub::Transfer {
     }
 };
 
-CurlHub::CurlHub(EventLoop& loop) : loop_(loop) {
+CurlHub::CurlHub(EventLoop& loop, std::string ca_path) : loop_(loop), ca_path_(std::move(ca_path)) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     multi_ = curl_multi_init();
     if (multi_ == nullptr) {
@@ -101,6 +101,9 @@ void CurlHub::set_common(void* easy, const std::string& url) {
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_time_max.count()));
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    if (!ca_path_.empty()) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_path_.c_str());
+    }
     if (is_loopback(url)) {
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     }

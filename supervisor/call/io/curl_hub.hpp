@@ -54,7 +54,8 @@ private:
 
 class CurlHub {
 public:
-    explicit CurlHub(EventLoop& loop);  // Throws std::runtime_error when libcurl cannot start.
+    // `ca_path` empty: the system's certificates. Throws std::runtime_error when libcurl cannot start.
+    CurlHub(EventLoop& loop, std::string ca_path);
     ~CurlHub();
     CurlHub(const CurlHub&) = delete;
     CurlHub& operator=(const CurlHub&) = delete;
@@ -79,6 +80,7 @@ private:
     void finish(Transfer& transfer, int code);
 
     EventLoop& loop_;
+    std::string ca_path_;
     void* multi_;
     EventLoop::TimerId timer_ = 0;
     std::map<int, std::unique_ptr<Watched>> watched_;

@@ -123,7 +123,10 @@ constexpr Duration unique_linger = 1s;   // Before frames without an answer coun
 class Run {
 public:
     explicit Run(CallOptions options)
-        : options_(std::move(options)), hub_(loop_), clock_(loop_), signals_(loop_, [this] { stop(); }) {
+        : options_(std::move(options)),
+          hub_(loop_, options_.ca_path),
+          clock_(loop_),
+          signals_(loop_, [this] { stop(); }) {
         if (options_.seed == 0) {
             options_.seed = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
         }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "supervisor/call/stream_verb.hpp"
+
 using namespace agentlocator;
 using namespace agentlocator::call;
 
@@ -197,6 +199,15 @@ TEST_CASE("call: no TwiML, no call") {
     CHECK(phone.flow.done());
     CHECK(phone.rules() == std::vector<Rule>{Rule::http_status});
     CHECK_FALSE(phone.flow.report().answered);
+
+    Phone refused(plan());
+    refused.answer("/webhook/incoming_call", 403);
+    CHECK(refused.flow.report().hint.find("TWILIO_AUTH_TOKEN") != std::string::npos);
+    CallPlan made = plan();
+    made.auth_token = "t";
+    Phone forged(made);
+    forged.answer("/webhook/incoming_call", 403);
+    CHECK(forged.flow.report().hint.empty());
 
     Phone unreachable(plan());
     unreachable.answer("/webhook/incoming_call", 0);

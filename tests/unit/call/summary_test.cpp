@@ -43,7 +43,7 @@ bool healthy(Expectation expectation, CallReport report) {
 }
 
 std::variant<CallOptions, OptionsExit> parse(std::vector<std::string> arguments) {
-    return parse_options(arguments, "from env");
+    return parse_options(arguments, {"from env", ""});
 }
 
 CallOptions good(std::vector<std::string> arguments) {
@@ -150,6 +150,7 @@ TEST_CASE("load: calls add up, the first failure is kept") {
 TEST_CASE("options: defaults, and where the token comes from") {
     const CallOptions plain = good({});
     CHECK(plain.url.text() == "http://127.0.0.1:5000/");
+    CHECK(std::get<CallOptions>(parse_options({}, {"", "8080"})).url.text() == "http://127.0.0.1:8080/");
     CHECK(plain.public_url == plain.url);
     CHECK(plain.auth_token == "from env");
     CHECK(plain.audio.sound == CallerSound::noise);

@@ -1,0 +1,132 @@
+// The sending side of StreamSession: frames, fragments, and the wrong ones among them.
+#include <algorithm>
+#include <utility>
+
+#include "supervisor/call/stream_session.hpp"
+
+namespace agentlocator::call {
+
+// --- faults
+
+bool StreamSession::is_moment(FaultKind kind) const {
+    const auto seconds = plan_.faults.value(kind);
+    return seconds && ticks_ == std::max<std::uint64_t>(1, to_tick(*seconds));
+}
+
+bool StreamSession::is_nth(FaultKind kind, std::uint64_t count) const {
+    const auto n = plan_.faults.value(kind);
+    return n && count % std::max<std::uint64_t>(1, static_cast<std::uint64_t>(*n)) == 0;
+}
+
+bool StreamSession::apply_faults(TimePoint now) {
+    if (is_moment(FaultKind::drop_tcp)) {
+        output_.clear();
+        end(StreamEnd::cut, "drop-tcp");
+        return false;
+    }
+    if (is_moment(FaultKind::close_without_stop)) {
+        report_.end = StreamEnd::caller;
+        report_.end_detail = "close-without-stop";
+        send_close(1000);
+        enter(Phase::closing, now);
+        return false;
+    }
+    frozen_ = frozen_ || is_moment(FaultKind::freeze);
+    if (frozen_) {
+        return false;
+    }
+    for (const FaultKind kind : {FaultKind::binary, FaultKind::wrong_stream_sid, FaultKind::invalid_json,
+                                 FaultKind::bad_base64, FaultKind::unknown_event, FaultKind::unmasked,
+                                 FaultKind::reserved_bit, FaultKind::fragmented_ping, FaultKind::invalid_utf8}) {
+        if (is_moment(kind)) {
+            inject(kind);
+        }
+    }
+    if (plan_.faults.has(FaultKind::oversized) && ticks_ == to_tick(1)) {
+        inject(FaultKind::oversized);
+    }
+    return true;
+}
+
+void StreamSession::inject(FaultKind kind) {
+    const std::uint32_t mask = random_.next32();
+    std::string text = mark_message(plan_.ids, next_sequence(), "fault");
+    Frame frame{};
+    frame.fill(mulaw_silence);
+    StreamIds foreign = plan_.ids;
+    switch (kind) {
+        case FaultKind::binary:
+            return append_client_frame(output_, WsOpcode::binary, view(frame), mask);
+        case FaultKind::wrong_stream_sid:
+            foreign.stream_sid = "MZ" + std::string(32, '0');
+            media_message(text, foreign, {sequence_, chunk_ + 1, 0}, view(frame));
+            return send_text(text);
+        case FaultKind::invalid_json:
+            return send_text(text.substr(0, text.size() / 2));
+        case FaultKind::bad_base64:
+            media_message(text, plan_.ids, {sequence_, chunk_ + 1, 0}, view(frame));
+            text.replace(text.find("////"), 4, "#*!@");
+            return send_text(text);
+        case FaultKind::unknown_event:
+            return send_text(R"({"event":"weather","streamSid":")" + plan_.ids.stream_sid +
+                             R"(","weather":{"sun":true}})");
+        case FaultKind::oversized: {
+            const auto size = static_cast<std::size_t>(*plan_.faults.value(kind));
+            text.pop_back();
+            text += R"(,"padding":")";
+            text += std::string(size > text.size() + 2 ? size - text.size() - 2 : 0, 'x') + "\"}";
+            return append_client_frame(output_, WsOpcode::text, text, mask);
+        }
+        case FaultKind::unmasked:
+            return append_client_frame(output_, WsOpcode::text, text, mask,
+                                       {.fin = true, .masked = false, .reserved = 0});
+        case FaultKind::reserved_bit:
+            return append_client_frame(output_, WsOpcode::text, text, mask,
+                                       {.fin = true, .masked = true, .reserved = 4});
+        case FaultKind::fragmented_ping:
+            append_client_frame(output_, WsOpcode::ping, "half", mask, {.fin = false, .masked = true, .reserved = 0});
+            return append_client_frame(output_, WsOpcode::continuation, "half", mask);
+        case FaultKind::invalid_utf8:
+            return append_client_frame(output_, WsOpcode::text, "{\"event\":\"\xC3\x28\"}", mask);
+        default:
+            return;  // The others are no single messages.
+    }
+}
+
+// --- sending
+
+std::uint64_t StreamSession::next_sequence() {
+    ++sequence_;
+    if (is_nth(FaultKind::skip_sequence, sequence_)) {
+        ++sequence_;
+    }
+    return sequence_;
+}
+
+void StreamSession::send_text(std::string_view text) {
+    const auto pieces = plan_.faults.value(FaultKind::fragment);
+    if (!pieces) {
+        return append_client_frame(output_, WsOpcode::text, text, random_.next32());
+    }
+    const std::size_t size = text.size() / static_cast<std::size_t>(std::max(1.0, *pieces)) + 1;
+    for (std::size_t at = 0; at < text.size(); at += size) {
+        const bool last = at + size >= text.size();
+        append_client_frame(output_, at == 0 ? WsOpcode::text : WsOpcode::continuation, text.substr(at, size),
+                            random_.next32(), {.fin = last, .masked = true, .reserved = 0});
+        if (!last) {
+            append_client_frame(output_, WsOpcode::ping, "between", random_.next32());
+        }
+    }
+}
+
+void StreamSession::send_stop() {
+    send_text(stop_message(plan_.ids, next_sequence()));
+}
+
+void StreamSession::send_close(std::uint16_t code) {
+    const std::string payload{static_cast<char>(code >> 8), static_cast<char>(code & 0xFF)};
+    append_client_frame(output_, WsOpcode::close, payload, random_.next32());
+    close_sent_ = true;
+}
+
+}  // namespace agentlocator::call
