@@ -32,11 +32,11 @@ std::int16_t decode_mulaw(std::uint8_t code) {
 
 std::uint8_t encode_mulaw(std::int16_t sample) {
     const unsigned sign = sample < 0 ? 0x80U : 0U;
-    int magnitude = sample < 0 ? -static_cast<int>(sample) : sample;
-    magnitude = (magnitude > clip ? clip : magnitude) + bias;
-    const int segment = std::bit_width(static_cast<unsigned>(magnitude)) - 8;  // 0..7: the bias guarantees bit 7.
-    const unsigned mantissa = static_cast<unsigned>(magnitude) >> (segment + 3) & 0x0FU;
-    return static_cast<std::uint8_t>(~(sign | static_cast<unsigned>(segment) << 4 | mantissa) & 0xFFU);
+    const int loud = sample < 0 ? -static_cast<int>(sample) : sample;
+    const auto magnitude = static_cast<unsigned>((loud > clip ? clip : loud) + bias);
+    const auto segment = static_cast<unsigned>(std::bit_width(magnitude)) - 8U;  // 0..7: the bias guarantees bit 7.
+    const unsigned mantissa = magnitude >> (segment + 3U) & 0x0FU;
+    return static_cast<std::uint8_t>(~(sign | segment << 4 | mantissa) & 0xFFU);
 }
 
 }  // namespace agentlocator::call

@@ -18,7 +18,8 @@ std::string compare_keys(const json& object, std::initializer_list<const char*> 
             return std::string("field ") + key + " is missing";
         }
     }
-    for (const auto& [key, value] : object.items()) {
+    for (auto entry = object.begin(); entry != object.end(); ++entry) {
+        const std::string& key = entry.key();
         if (std::none_of(wanted.begin(), wanted.end(), [&](const char* w) { return key == w; })) {
             return "field " + shorten(key) + " is not allowed";
         }
