@@ -56,7 +56,12 @@ mkdir "$root/srv/agentlocator"
 git -C "$checkout" archive HEAD | tar -x -C "$root/srv/agentlocator"
 install -m 0755 "$checkout/tests/bare_root_inside.sh" "$root/srv/inside.sh"
 
-environment=(PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "TESTS=$tests" NODE_EXTRA_CA_CERTS=/srv/host-ca.crt)
+# A port nobody listens on. Not the default: this machine may be using it.
+port=5817
+while (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+    port=$((port + 1))
+done
+environment=("PORT=$port" PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "TESTS=$tests" NODE_EXTRA_CA_CERTS=/srv/host-ca.crt)
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY npm_config_registry; do
     [ -z "${!name:-}" ] || environment+=("$name=${!name}")
 done

@@ -4,7 +4,7 @@ set -euo pipefail
 set -m # Each background job is a process group of its own, so that Ctrl-C can be imitated.
 
 here=/srv/agentlocator
-export PORT=5817 # Not 5000: the network is shared with the machine outside.
+# PORT is given from outside and free there: the network is shared with that machine.
 second_start_ms_max=2000
 
 step() { printf '\n=== %s\n' "$*"; }
@@ -25,11 +25,13 @@ healthz() {
 }
 
 # Called while the system is up.
+# shellcheck disable=SC2317
 while_up() { :; }
 
 # start COMMAND...: runs it until /healthz answers, then while_up, then Ctrl-C; checks that all of it ends with 0. Sets `took` (ms).
 start() {
     local began job code=0
+    ! healthz || fail "something else answers on port $PORT"
     began=$(now_ms)
     "$@" &
     job=$!

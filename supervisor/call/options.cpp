@@ -82,10 +82,13 @@ void add_sound_options(CLI::App& app, CallOptions& options) {
     auto* sound =
         app.add_option_group("sound", "What the caller says; without one of these: faint line noise (-54 dB)");
     sound->add_option("--wav", options.wav_path, "A WAV file of any rate and width; silence follows it");
-    sound->add_option_function<std::uint64_t>(
-        "--noise",
-        [&options](const std::uint64_t& seed) { options.audio = {CallerSound::noise, seed, -20, 0, nullptr, 0}; },
-        "White noise at -20 dB, made from this seed");
+    sound
+        ->add_option_function<std::uint64_t>(
+            "--noise",
+            [&options](const std::uint64_t& seed) { options.audio = {CallerSound::noise, seed, -20, 0, nullptr, 0}; },
+            "White noise at -20 dB, made from this seed")
+        ->expected(0, 1)
+        ->default_str("1");
     sound
         ->add_option_function<double>(
             "--tone", [&options](const double& hz) { options.audio = {CallerSound::tone, 1, -20, hz, nullptr, 0}; },

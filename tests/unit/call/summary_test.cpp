@@ -164,6 +164,8 @@ TEST_CASE("options: defaults, and where the token comes from") {
     CHECK(good({"--subprotocol", "other"}).subprotocol == "other");
     CHECK(good({"--stream-only"}).stream_path == "/ws/twilio-media");
     CHECK(good({"--stream-only", "/ws/x/"}).stream_path == "/ws/x/");
+    CHECK(good({"--noise"}).audio.level_dbfs == -20);
+    CHECK(good({"--noise", "--seconds", "3"}).seconds == 3);
     CHECK(good({"--noise", "7"}).audio.seed == 7);
     CHECK(good({"--noise", "7"}).audio.level_dbfs == -20);
     CHECK(good({"--tone", "440"}).audio.tone_hz == 440);
