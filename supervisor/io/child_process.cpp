@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "supervisor/io/process_table.hpp"
+
 namespace agentlocator {
 namespace {
 
@@ -76,6 +78,7 @@ Result<void> ChildProcess::launch() {
         return spawned.error();
     }
     process_ = std::move(*spawned);
+    start_ticks_ = read_start_ticks(process_.pid).value_or(0);
     try {
         watch();
     } catch (const std::system_error& failure) {  // epoll's own limit (fs.epoll.max_user_watches).

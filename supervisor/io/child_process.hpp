@@ -75,6 +75,7 @@ public:
 
     [[nodiscard]] const ChildSpec& spec() const { return spec_; }
     [[nodiscard]] pid_t pid() const { return process_.pid; }
+    [[nodiscard]] std::uint64_t start_ticks() const { return start_ticks_; }  // For its record; see child_record.hpp.
     [[nodiscard]] TimePoint spawned_at() const { return spawned_at_; }
 
     // Notes of the runner for the exit record.
@@ -95,6 +96,7 @@ private:
     TimePoint spawned_at_;
 
     Spawned process_;
+    std::uint64_t start_ticks_ = 0;
     UniqueFd output_;
     UniqueFd control_;
     LineSplitter splitter_;

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -42,8 +44,10 @@ LogWriter::~LogWriter() {
 }
 
 void LogWriter::post(LogRecord record) {
+    bool was_empty = false;
     {
         const std::lock_guard lock(mutex_);
+        was_empty = queue_.empty();
         queued_bytes_ += record.text.size() + record_bytes;
         queue_.push_back(std::move(record));
         while (queued_bytes_ > log_queue_bytes_max) {
@@ -53,7 +57,9 @@ void LogWriter::post(LogRecord record) {
             queue_.pop_front();
         }
     }
-    wake_.notify_one();
+    if (was_empty) {
+        wake_.notify_one();
+    }
 }
 
 bool LogWriter::stop(TimePoint deadline) {
@@ -88,6 +94,9 @@ void LogWriter::note(const LogOutput::Outcome& outcome) {
 }
 
 void LogWriter::run() {
+    // On a busy machine a log line may wait; a worker that is being started, and calls, may not.
+    constexpr int niceness = 5;
+    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
     sigset_t interrupt;
     ::sigemptyset(&interrupt);
     ::sigaddset(&interrupt, interrupt_signal);

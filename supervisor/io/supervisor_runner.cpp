@@ -22,6 +22,7 @@ namespace agentlocator {
 namespace {
 
 constexpr std::size_t exit_log_lines = 10;
+constexpr std::size_t gate_batch = 32;  // Of many starts at once: the first run while the last are still being forked.
 constexpr Duration port_recheck = 60s;  // A stolen port is rare; a look a minute costs nothing.
 constexpr Duration port_retry = 1s;
 
@@ -267,7 +268,11 @@ void SupervisorRunner::spawn(const Seat& seat) {
         keeper_.attach(child.spec().entry, child.take_control());
     }
     say(log_line("child_started", {{"child", name}, {"pid", child.pid()}}));
-    schedule_registry();
+    if (++gated_ >= gate_batch) {
+        write_registry();
+    } else {
+        schedule_registry();
+    }
 }
 
 // What follows from the machine's new state, after all its actions were performed.
@@ -590,16 +595,19 @@ void SupervisorRunner::on_port_verdict(const PortProof::Verdict& verdict) {
 
 void SupervisorRunner::schedule_registry() {
     if (!std::exchange(registry_scheduled_, true)) {
-        loop_.defer([this] { write_registry(); });
+        loop_.defer([this] {
+            registry_scheduled_ = false;
+            write_registry();
+        });
     }
 }
 
 void SupervisorRunner::write_registry() {
-    registry_scheduled_ = false;
+    gated_ = 0;
     std::vector<ChildRecord> records;
     for (const auto& [seat, child] : children_) {
         const std::string slot = child->spec().is_worker ? std::to_string(child->spec().number) : "bridge";
-        records.push_back({slot, child->pid(), read_start_ticks(child->pid()).value_or(0)});
+        records.push_back({slot, child->pid(), child->start_ticks()});
     }
     if (const auto written = registry_.write(std::move(records)); !written) {
         if (registry_fault_ != written.error().detail) {

@@ -153,6 +153,7 @@ private:
     EventLoop::TimerId watchdog_timer_ = 0;
     EventLoop::TimerId port_timer_ = 0;
     bool registry_scheduled_ = false;
+    std::size_t gated_ = 0;  // Children that wait for their record.
 
     std::optional<ExitCode> exit_code_;
     std::uint64_t calls_served_before_ = 0;  // By workers that are gone.

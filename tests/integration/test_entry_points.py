@@ -1,11 +1,9 @@
 """The ways AgentLocator is started where it is deployed: Procfile, .replit, systemd unit and socket, as those would."""
 
-import contextlib
 import http.client
+import json
 import os
-import pty
 import re
-import select
 import shlex
 import shutil
 import signal
@@ -114,40 +112,6 @@ def test_replit_build_builds_and_ends(installation, platform):
     with Process(replit_commands(installation)["build"], env=platform, cwd=installation) as started:
         assert started.wait() == 0
     assert not is_listening(int(platform["PORT"]))
-
-
-def test_control_c_in_a_terminal_stops_all_and_never_reaches_the_bridge(installation, platform, folder):
-    """F-44: the old bridge logged WhatsApp out on SIGINT, and Ctrl-C in the terminal of start_all.sh sent it one."""
-    bridge = folder / "bridge"
-    shutil.copytree(ROOT / "baileys-bridge", bridge, ignore=shutil.ignore_patterns("node_modules"))
-    with (bridge / "index.js").open("a") as script:
-        script.write("process.on('SIGINT', () => console.log('event=logged_out'));\n")
-        script.write("process.on('SIGTERM', () => console.log('event=asked_to_stop'));\n")
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(installation)
-        os.execve("/bin/bash", ["bash", "start_all.sh"], platform | {"BRIDGE_DIR": str(bridge), "WS_MODE": "AI"})
-    output = bytearray()
-
-    def printed(text):
-        if select.select([terminal], [], [], 0.05)[0]:
-            with contextlib.suppress(OSError):  # EIO: the last one on the other side has closed.
-                output.extend(os.read(terminal, 65536))
-        return text in output
-
-    try:
-        wait_until(lambda: printed(b"event=bridge_ready"), output.decode, interval=0)
-        os.write(terminal, b"\x03")
-        wait_until(lambda: printed(b"supervisor_stopped"), output.decode, interval=0)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == STOPPED
-        pid = None
-    finally:
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        os.close(terminal)
-    assert b"event=asked_to_stop" in output
-    assert b"event=logged_out" not in output
 
 
 def unit_section(path, section):
