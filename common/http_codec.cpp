@@ -1,10 +1,5 @@
 #include "common/http_codec.hpp"
 
-// gcc 12 with -O2 and sanitizers takes an empty boost::optional inside Beast for a read of uninitialised memory.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
 #include <boost/beast/http/basic_parser.hpp>
 #include <limits>
 #include <utility>

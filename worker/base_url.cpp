@@ -143,7 +143,7 @@ std::string BaseUrl::websocket() const {
     // Always wss: Twilio refuses any other scheme (31922), also where TLS is not noticed here, as behind a tunnel.
     const std::string url = http();
     return "wss" + url.substr(url.find(':'));
-}  // http -> ws, https -> wss
+}
 
 std::optional<BaseUrl> parse_base_url(std::string_view url) {
     const auto mark = url.find("://");

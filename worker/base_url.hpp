@@ -33,7 +33,7 @@ struct BaseUrl {
     std::string prefix;  // Path below which we are mounted, "/app"; empty or with leading and without trailing slash.
 
     // "https://voice.example.com/app", "wss://voice.example.com/app": lower-case host, default port left out, no slash
-    // at the end. Append paths that begin with a slash.
+    // at the end. Append paths that begin with a slash. The stream is wss whatever the scheme: Twilio takes no other.
     [[nodiscard]] std::string http() const;
     [[nodiscard]] std::string websocket() const;
 

@@ -21,7 +21,7 @@ void check_base(const BaseUrl& base) {
     MUST(url.find_first_of("\"<> \t\r\n?#") == std::string::npos);
     const auto again = parse_base_url(url);
     MUST(again && again->http() == url);
-    MUST(base.websocket().starts_with(base.secure ? "wss://" : "ws://"));
+    MUST(base.websocket().starts_with("wss://"));
 }
 
 void check_candidates(const std::vector<std::string>& urls, std::size_t most, std::string_view scheme) {

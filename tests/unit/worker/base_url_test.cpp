@@ -80,7 +80,7 @@ TEST_CASE("base_url: without a word about TLS, a public name is TLS and a test a
     CHECK(base_from_request(request_to("a", forwarded), settings, "10.0.0.1")->scheme_known);
 }
 
-TEST_CASE("base_url: the WebSocket form follows the scheme; default ports and capitals go") {
+TEST_CASE("base_url: the stream is wss whatever the scheme; default ports and capitals go") {
     CHECK(parse_base_url("https://Voice.Example.COM:443/App/")->websocket() == "wss://voice.example.com/App");
     CHECK(parse_base_url("http://127.0.0.1:5000")->websocket() == "wss://127.0.0.1:5000");
     CHECK(parse_base_url("http://a:80")->http() == "http://a");
