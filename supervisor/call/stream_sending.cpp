@@ -121,6 +121,8 @@ void StreamSession::send_text(std::string_view text) {
 
 void StreamSession::send_stop() {
     send_text(stop_message(plan_.ids, next_sequence()));
+    // What arrives after its pong was sent by a server that had read stop; before it, messages may cross.
+    append_client_frame(output_, WsOpcode::ping, ping_after_stop, random_.next32());
 }
 
 void StreamSession::send_close(std::uint16_t code) {

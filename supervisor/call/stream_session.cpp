@@ -167,6 +167,7 @@ void StreamSession::on_message(TimePoint now, const WsMessage& message) {
         case WsOpcode::pong:
             pong_at_ = now;
             pings_out_ = std::max(0, pings_out_ - 1);
+            stop_was_read_ = stop_was_read_ || message.payload == ping_after_stop;
             return;
         case WsOpcode::close:
             phase_at_ = now;
@@ -183,8 +184,7 @@ void StreamSession::on_message(TimePoint now, const WsMessage& message) {
 
 void StreamSession::on_text(TimePoint now, std::string_view text) {
     if (phase_ == Phase::stopped || phase_ == Phase::closing) {
-        const Duration grace = after_stop_grace + 2 * report_.open.value_or(Duration::zero());
-        if (now - phase_at_ > grace) {
+        if (stop_was_read_) {
             report_.violations.add(Rule::invalid_message, "a message after stop", text);
         }
         return;
@@ -289,7 +289,8 @@ void StreamSession::on_tick(TimePoint now) {
     ++ticks_;
     play();
     if (phase_ == Phase::lingering) {
-        if (now - phase_at_ >= plan_.linger) {
+        const bool complete = ledger_ && ledger_->counts().lost() == 0;
+        if (complete || now - phase_at_ >= plan_.linger) {
             send_stop();
             enter(Phase::stopped, now);
         }
@@ -312,7 +313,7 @@ void StreamSession::wait_for_end(TimePoint now) {
         if (!plan_.faults.excuse_loss()) {
             report_.violations.add(Rule::stream_protocol,
                                    close_received_ ? "the server left the connection open after its close frame"
-                                                   : "the server did not answer our close frame within 1 s");
+                                                   : "the server did not answer our close frame within 5 s");
         }
         end(StreamEnd::caller, "close timeout");
     }

@@ -35,7 +35,9 @@ struct StreamPlan {
     std::string digits;  // Sent as DTMF, digit_gap apart, from digits_after on.
     std::uint64_t digits_after_ticks = 50;
     std::uint64_t ticks = 0;  // The caller hangs up after so much audio; 0: when the server ends it.
-    Duration linger{};        // Before stop, without media: answers under way may arrive.
+    // Before stop, without media: answers under way may arrive. Over at once when every numbered frame was answered.
+    // Before stop, without media: answers under way may arrive. With numbered frames it ends when all were answered.
+    Duration linger{};
     bool fast = false;
     std::optional<std::uint32_t> ledger_call;  // Numbered frames in place of the audio.
     bool record = true;                        // Keep what was sent and heard.
@@ -77,11 +79,11 @@ struct StreamReport {
     std::vector<std::uint8_t> heard;
 };
 
-constexpr Duration upgrade_wait_max = 10s;    // Twilio error 31901.
-constexpr Duration after_stop = 250ms;        // From stop to our close frame, for late messages to be seen.
-constexpr Duration after_stop_grace = 100ms;  // Plus two round trips: a message may have been under way.
-constexpr Duration close_wait_max = 1s;       // For the server's close frame, and for it to close the connection.
-constexpr Duration ping_wait_max = 5s;        // With `fast`: no pong for so long is a fault of the server.
+constexpr Duration upgrade_wait_max = 10s;  // Twilio error 31901.
+constexpr Duration after_stop = 250ms;      // From stop to our close frame, for late messages to be seen.
+constexpr Duration close_wait_max = 5s;     // For the server's close frame, and for it to close the connection.
+constexpr Duration ping_wait_max = 5s;      // With `fast`: no pong for so long is a fault of the server.
+constexpr std::string_view ping_after_stop = "after stop";
 constexpr std::uint64_t fast_ping_ticks = 25;
 constexpr int fast_pings_max = 2;
 constexpr std::uint64_t digit_gap_ticks = 15;  // 300 ms: how fast people press keys.
@@ -154,7 +156,8 @@ private:
     bool frozen_ = false;
     bool close_sent_ = false;
     bool close_received_ = false;
-    std::uint64_t ticks_ = 0;  // Since the stream opened.
+    bool stop_was_read_ = false;  // The server answered the ping that followed stop.
+    std::uint64_t ticks_ = 0;     // Since the stream opened.
     std::uint64_t sequence_ = 0;
     std::uint64_t chunk_ = 0;
     std::uint64_t first_timestamp_ = 0;

@@ -118,7 +118,7 @@ private:
 };
 
 constexpr Duration fast_linger = 250ms;  // With --fast the last answers are still under way when the audio ends.
-constexpr Duration unique_linger = 1s;   // Before frames without an answer count as lost.
+constexpr Duration unique_linger = 5s;   // Before frames without an answer count as lost.
 
 class Run {
 public:
