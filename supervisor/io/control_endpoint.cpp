@@ -150,7 +150,7 @@ private:
         restart_timer();
     }
 
-    // False: everything is said and the connection ends, or the peer is gone.
+    // False: the peer is gone.
     bool flush() {
         while (!out_.empty()) {
             const auto count = ::send(fd_.get(), out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -164,7 +164,12 @@ private:
         }
         flush_pending_ = !out_.empty();
         owner_.loop_.modify(fd_.get(), flush_pending_ ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
-        return !(closing_ && out_.empty());
+        // Half-closed first: a close with unread input would reset the connection, and the client would lose the very
+        // answer that says what was wrong with its input. The client's end, or the timer, ends it.
+        if (closing_ && out_.empty() && !std::exchange(half_closed_, true)) {
+            ::shutdown(fd_.get(), SHUT_WR);
+        }
+        return true;
     }
 
     void restart_timer() {
@@ -181,6 +186,7 @@ private:
     std::string out_;
     EventLoop::TimerId timer_ = 0;
     bool closing_ = false;
+    bool half_closed_ = false;
     bool following_ = false;
     bool flush_pending_ = false;
     std::string target_;
