@@ -13,6 +13,7 @@ namespace agentlocator {
 
 inline constexpr char child_record_file[] = "children.json";
 inline constexpr char child_tag_variable[] = "AGENTLOCATOR_TAG";  // In the environment of every child of ours.
+inline constexpr char child_tag_service[] = "agentlocator";       // Its value is "<service>/<instance>".
 
 struct ChildRecord {
     std::string slot;  // "1", "bridge"

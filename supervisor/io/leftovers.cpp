@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "supervisor/child_environment.hpp"
 #include "supervisor/io/read_file.hpp"
 #include "supervisor/proc_text.hpp"
 

@@ -9,8 +9,6 @@
 
 namespace agentlocator {
 
-inline constexpr char spawn_serial_variable[] = "AGENTLOCATOR_SPAWN";  // Serial number of one started process.
-
 // Become the parent of every orphan below us. False: the kernel refuses; double-forked leftovers then escape.
 bool become_subreaper();
 

@@ -18,7 +18,6 @@
 namespace agentlocator {
 namespace {
 
-constexpr int passed_first = 3;
 constexpr char listen_pid_name[] = "LISTEN_PID=";
 constexpr std::size_t pid_digits_max = 10;
 

@@ -13,9 +13,6 @@
 
 namespace agentlocator {
 
-// The service part of AGENTLOCATOR_TAG: "<service>/<instance>".
-inline constexpr char child_tag_service[] = "agentlocator";
-
 // What is to be looked for. `previous`: what the lock file said before we took it (LockAttempt::other), or, for a look
 // from outside, the living holder of the lock, which is then left alone.
 [[nodiscard]] StaleScope make_stale_scope(const Settings& settings, const std::string& installation_root,

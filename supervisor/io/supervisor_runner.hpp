@@ -48,6 +48,8 @@ struct RunContext {
     EventLoop* loop = nullptr;
 };
 
+[[nodiscard]] std::string child_name(const Seat& seat);  // "worker-1", "bridge"
+
 // Limits of the machine from the settings.
 [[nodiscard]] SupervisorPlan make_plan(const Settings& settings, const RunOptions& options, bool bridge);
 
