@@ -84,10 +84,11 @@ struct alignas(4096) LogRing {
     alignas(64) std::array<char, log_ring_bytes> bytes;
 };
 
-// Pages that a call never reaches are never allocated: an ordinary call touches the first page and one of the ring.
+// Pages that a call never reaches are never allocated. The ring follows the states at once, and starts over whenever it
+// is empty: a call whose answers leave at once touches the first page only.
 struct alignas(4096) CallSlot {
     std::array<CallState, 2> states;
-    alignas(4096) std::array<std::uint8_t, send_ring_bytes> send_ring;
+    alignas(64) std::array<std::uint8_t, send_ring_bytes> send_ring;
     std::array<std::array<std::uint8_t, staging_bytes>, 2> remainder;
     // Payload of an unfinished fragmented message; bytes beyond the committed size are free to write.
     std::array<std::uint8_t, message_bytes_max> message;
