@@ -225,8 +225,7 @@ bool CallFlow::connect(TimePoint now, const TwimlNode& verb) {
         report_.violations.add(Rule::stream_url, "the stream URL is malformed", text);
         return true;
     }
-    const bool in_clear = plan_.dialled.scheme == "http" && !plan_.tunnelled;
-    if (!check_stream(*stream, *url, in_clear ? plan_.dialled.authority : "", report_.violations)) {
+    if (!check_stream(*stream, *url, report_.violations)) {
         return true;  // No stream; the call falls through.
     }
     open_stream(now, *url, &*stream);

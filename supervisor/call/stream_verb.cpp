@@ -26,8 +26,8 @@ void check_callback(std::string_view callback, Violations& violations) {
 
 }  // namespace
 
-bool check_stream(const TwimlNode& stream, const Url& url, std::string_view called_in_clear, Violations& violations) {
-    const bool openable = url.scheme == "wss" || (url.scheme == "ws" && url.authority == called_in_clear);
+bool check_stream(const TwimlNode& stream, const Url& url, Violations& violations) {
+    const bool openable = url.scheme == "wss";
     if (!openable) {
         violations.add(Rule::stream_scheme, "the stream URL is not wss://", url.text());
     }
