@@ -75,9 +75,9 @@ using Row = std::map<std::string, Outcome>;
 void check_row(const char* event, const std::function<Action(ProcessSlot&)>& act, const Row& expected) {
     CAPTURE(event);
     REQUIRE(expected.size() == situations.size());  // The table is whole.
-    for (const auto& [situation, outcome] : expected) {
-        CAPTURE(situation);
-        CHECK(after(situation, act) == outcome);
+    for (const auto& row : expected) {
+        CAPTURE(row.first);
+        CHECK(after(row.first, act) == row.second);
     }
 }
 
