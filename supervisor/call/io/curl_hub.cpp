@@ -1,6 +1,7 @@
 #include "supervisor/call/io/curl_hub.hpp"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -247,15 +248,27 @@ void CurlHub::finish(Transfer& transfer, int code) {
     curl_socket_t fd = CURL_SOCKET_BAD;
     curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);  // Its memory dies with the transfer.
-    // The handle stays in the multi: libcurl closes the connection when it leaves (CURLOPT_CONNECT_ONLY's page).
+    UniqueFd own(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    const std::string no_copy = own ? "" : std::strerror(errno);
+    const bool tls = transfer.url.starts_with("https");
+    if (!own || !tls) {
+        curl_multi_remove_handle(multi_, easy);  // Closes libcurl's descriptor; ours keeps the connection.
+        curl_easy_cleanup(easy);
+    }
+    if (!own) {
+        return transfer.on_connected(nullptr, Rule::ours, "the descriptor cannot be copied: " + no_copy);
+    }
+    // With TLS the handle stays in the multi: libcurl ends the session when it leaves (CURLOPT_CONNECT_ONLY's page).
     transfer.on_connected(
-        std::unique_ptr<CurlConnection>(new CurlConnection(*this, easy, fd, transfer.url.starts_with("https"))),
-        Rule::ours, "");
+        std::unique_ptr<CurlConnection>(new CurlConnection(*this, tls ? easy : nullptr, std::move(own))), Rule::ours,
+        "");
 }
 
 CurlConnection::~CurlConnection() {
-    curl_multi_remove_handle(hub_.multi_, easy_);
-    curl_easy_cleanup(easy_);
+    if (tls_easy_ != nullptr) {
+        curl_multi_remove_handle(hub_.multi_, tls_easy_);
+        curl_easy_cleanup(tls_easy_);
+    }
 }
 
 // In clear the socket is used directly: curl_easy_send() looks the connection up among all others each time, which
@@ -263,8 +276,8 @@ CurlConnection::~CurlConnection() {
 CurlConnection::Io CurlConnection::read(std::string& out) {
     out.resize(read_chunk);
     std::size_t count = 0;
-    if (tls_) {
-        const CURLcode code = curl_easy_recv(easy_, out.data(), out.size(), &count);
+    if (tls_easy_ != nullptr) {
+        const CURLcode code = curl_easy_recv(tls_easy_, out.data(), out.size(), &count);
         out.resize(code == CURLE_OK ? count : 0);
         if (code == CURLE_AGAIN) {
             return Io::again;
@@ -275,7 +288,7 @@ CurlConnection::Io CurlConnection::read(std::string& out) {
         }
         return count == 0 ? Io::closed : Io::done;
     }
-    const ssize_t got = ::recv(fd_, out.data(), out.size(), MSG_DONTWAIT);
+    const ssize_t got = ::recv(fd_.get(), out.data(), out.size(), MSG_DONTWAIT);
     const int code = errno;
     out.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
     if (got > 0) {
@@ -293,14 +306,14 @@ CurlConnection::Io CurlConnection::read(std::string& out) {
 
 CurlConnection::Io CurlConnection::write(std::string& bytes) {
     std::size_t sent = 0;
-    if (tls_) {
-        const CURLcode code = curl_easy_send(easy_, bytes.data(), bytes.size(), &sent);
+    if (tls_easy_ != nullptr) {
+        const CURLcode code = curl_easy_send(tls_easy_, bytes.data(), bytes.size(), &sent);
         if (code != CURLE_OK && code != CURLE_AGAIN) {
             failure_ = curl_easy_strerror(code);
             return Io::failed;
         }
     } else {
-        const ssize_t put = ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t put = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (put < 0 && errno != EAGAIN && errno != EINTR) {
             failure_ = std::strerror(errno);
             return Io::failed;

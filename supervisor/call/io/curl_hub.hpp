@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/io/event_loop.hpp"
+#include "common/io/unique_fd.hpp"
 #include "supervisor/call/twiml.hpp"
 
 namespace agentlocator::call {
@@ -25,7 +26,11 @@ constexpr std::chrono::milliseconds request_time_max{15'000};  // Twilio: hard c
 
 class CurlHub;
 
-// A connection that libcurl opened and hands over for reading and writing. Move it nowhere; closing is destroying.
+// A connection that libcurl opened and hands over for reading and writing; closing is destroying.
+//
+// The descriptor is always a duplicate of our own. libcurl keeps what it opened in a cache that it sweeps when another
+// transfer begins, and closes what the peer has closed; its number then belongs to the next webhook request, and we
+// would read that one's bytes as the stream's. In clear, libcurl is out of it as soon as the connection is open.
 class CurlConnection {
 public:
     enum class Io : std::uint8_t { done, again, closed, failed };
@@ -34,7 +39,7 @@ public:
     CurlConnection(const CurlConnection&) = delete;
     CurlConnection& operator=(const CurlConnection&) = delete;
 
-    [[nodiscard]] int fd() const { return fd_; }
+    [[nodiscard]] int fd() const { return fd_.get(); }
     // As many bytes as there are, into `out` (cleared first).
     [[nodiscard]] Io read(std::string& out);
     // Sent bytes are removed from the front.
@@ -43,12 +48,11 @@ public:
 
 private:
     friend class CurlHub;
-    CurlConnection(CurlHub& hub, void* easy, int fd, bool tls) : hub_(hub), easy_(easy), fd_(fd), tls_(tls) {}
+    CurlConnection(CurlHub& hub, void* tls_easy, UniqueFd fd) : hub_(hub), tls_easy_(tls_easy), fd_(std::move(fd)) {}
 
     CurlHub& hub_;
-    void* easy_;
-    int fd_;
-    bool tls_;
+    void* tls_easy_;  // Null in clear.
+    UniqueFd fd_;
     std::string failure_;
 };
 
