@@ -1,11 +1,18 @@
 #include "worker/io/log_writer.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
 namespace agentlocator {
+namespace {
+
+constexpr int reader_wait_ms = 200;  // Then look whether we are to stop.
+
+}  // namespace
 
 LogWriter::LogWriter(LogRing& ring, WorkerEntry& entry) : ring_(ring), entry_(entry), thread_([this] { run(); }) {}
 
@@ -40,7 +47,17 @@ void LogWriter::run() {
             if (written < 0 && errno == EINTR) {
                 continue;
             }
-            // Nobody reads any more (EPIPE) or the disk is full: the lines are gone, the calls are not.
+            if (written < 0 && errno == EAGAIN && !stopping_.load()) {
+                // The supervisor reads later; meanwhile the ring fills, and line() counts what does not fit.
+                pollfd output{STDOUT_FILENO, POLLOUT, 0};
+                ::poll(&output, 1, reader_wait_ms);
+                continue;
+            }
+            if (written <
+                0) {  // Nobody reads any more (EPIPE), or the disk is full: the lines are gone, the calls not.
+                const auto lines = std::count(bytes.begin(), bytes.end(), '\n');
+                entry_.log_lines_dropped.fetch_add(static_cast<std::uint64_t>(lines), std::memory_order_relaxed);
+            }
             consume(ring_, written < 0 ? bytes.size() : static_cast<std::size_t>(written));
         }
         if (stopping_.load()) {
