@@ -13,12 +13,8 @@
 #include <csignal>
 #include <cstring>
 
-#include "common/crash_point.hpp"
-#include "common/ensure.hpp"
 #include "common/exit_code.hpp"
-#include "common/io/socket_count.hpp"
 #include "common/log_line.hpp"
-#include "worker/call_adoption.hpp"
 #include "worker/router.hpp"
 #include "worker/stream_token.hpp"
 
@@ -272,167 +268,6 @@ std::uint32_t Server::live_calls() const {
     return sum;
 }
 
-std::optional<std::uint32_t> Server::claim_slot() {
-    for (std::uint32_t i = 0; i < call_slots_max; ++i) {
-        const std::uint32_t slot = (next_slot_ + i) % call_slots_max;
-        std::uint32_t free = no_worker;
-        if (slab_.directory[slot].owner.load(std::memory_order_relaxed) == no_worker &&
-            slab_.directory[slot].owner.compare_exchange_strong(free, worker_ + 1)) {
-            next_slot_ = slot + 1;
-            return slot;
-        }
-    }
-    return std::nullopt;
-}
-
-void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<const char> behind) {
-    const auto count = count_socket(socket.get());
-    const auto slot = count ? claim_slot() : std::nullopt;
-    if (!slot) {
-        entry_.refused.fetch_add(1, std::memory_order_relaxed);
-        log_.line(log_line("stream_refused",
-                           {{"cause", count ? "all " + std::to_string(call_slots_max) + " call slots are in use"
-                                            : count.error().detail}}));
-        return;  // Closes the connection before the 101: Twilio reports 31920.
-    }
-    SlotEntry& entry = slab_.directory[*slot];
-    const std::uint64_t call = slab_.next_call.fetch_add(1);
-    CallHandle(slab_, *slot).reset();
-    entry.call.store(call);
-    entry.sent_base.store(count->sent);
-    entry.received_base.store(count->received - behind.size());
-    const int fd = socket.get();
-    auto peer = std::make_unique<MediaPeer>(media_shell_, *slot, call, std::move(socket),
-                                            [this](MediaPeer& done) { on_call_done(done); });
-    MediaPeer& opened = *peer;
-    opened.open(stream.response, {reinterpret_cast<const std::uint8_t*>(behind.data()), behind.size()},
-                static_cast<WsMode>(slab_.mode.load(std::memory_order_relaxed)));
-    CRASH_POINT(before_call_opened);
-    tell(PacketType::call_opened, *slot, call, 0, fd);
-    CRASH_POINT(after_call_opened);
-    entry_.calls_served.fetch_add(1, std::memory_order_relaxed);
-    add_peer(std::move(peer));
-    opened.resume();
-}
-
-void Server::add_peer(std::unique_ptr<MediaPeer> peer) {
-    const std::uint32_t slot = peer->slot();
-    if (calls_.empty()) {
-        next_tick_ = Clock::now();
-    }
-    calls_.insert_or_assign(slot, std::move(peer));
-    count_calls();
-}
-
-void Server::count_calls() {
-    entry_.calls.store(static_cast<std::uint32_t>(calls_.size()), std::memory_order_relaxed);
-    entry_.connections.store(static_cast<std::uint32_t>(http_.size()), std::memory_order_relaxed);
-}
-
-void Server::on_call_done(MediaPeer& peer) {
-    SlotEntry& entry = slab_.directory[peer.slot()];
-    const std::uint64_t call = peer.call();
-    if (link_) {
-        link_->forget(call);
-    }
-    tell(PacketType::call_closed, peer.slot(), call);
-    entry.call.store(0);
-    entry.owner.store(no_worker, std::memory_order_release);
-    remove_peer(peer.slot());
-}
-
-// Deferred: the peer may be the one that is talking to us.
-void Server::remove_peer(std::uint32_t slot) {
-    const auto found = calls_.find(slot);
-    ENSURE(found != calls_.end());
-    std::shared_ptr<MediaPeer> peer = std::move(found->second);  // Shared only because std::function copies.
-    loop_.defer([peer] {});
-    loop_.defer([this, slot] {
-        if (const auto it = calls_.find(slot); it != calls_.end() && !it->second) {
-            calls_.erase(it);
-        }
-        count_calls();
-        check_drained();
-    });
-}
-
-void Server::on_packet(const ControlPacket& packet, UniqueFd fd) {
-    switch (packet.type) {
-        case PacketType::adopt:
-            return adopt(packet, std::move(fd));
-        case PacketType::release:
-            return release(packet);
-        case PacketType::drain:
-            return drain(std::nullopt);
-        case PacketType::stop:
-            drain(context_.close_max);
-            return close_calls("the server is stopping");
-        case PacketType::ready:
-        case PacketType::call_opened:
-        case PacketType::call_released:
-        case PacketType::call_adopted:
-        case PacketType::call_closed:
-        case PacketType::drained:
-            break;  // Ours to send; the supervisor never does.
-    }
-    log_.line(log_line("packet_ignored", {{"type", static_cast<int>(packet.type)}}));
-}
-
-void Server::adopt(const ControlPacket& packet, UniqueFd socket) {
-    entry_.slot_adopting.store(packet.slot, std::memory_order_release);
-    CRASH_POINT(adopt_begin);
-    const auto adopted = adopt_call(slab_, packet, socket.get());
-    CRASH_POINT(adopt_counted);
-    entry_.slot_adopting.store(no_slot, std::memory_order_release);
-    if (!adopted) {
-        log_.line(log_line("adoption_failed", {{"slot", packet.slot}, {"cause", adopted.error().detail}}));
-    }
-    auto peer = std::make_unique<MediaPeer>(media_shell_, packet.slot, packet.call, std::move(socket),
-                                            [this](MediaPeer& done) { on_call_done(done); });
-    MediaPeer& taken = *peer;
-    add_peer(std::move(peer));
-    tell(PacketType::call_adopted, packet.slot, packet.call);
-    CRASH_POINT(adopt_told);
-    if (!adopted) {
-        taken.close(ws_close::internal, "the call could not be taken over exactly");
-    } else if ((packet.flags & packet_flag_poison) != 0) {
-        taken.close(ws_close::internal, "handling this call ended two workers: it is closed to keep the others alive");
-    } else {
-        taken.resume();
-    }
-}
-
-void Server::release(const ControlPacket& packet) {
-    const auto found = calls_.find(packet.slot);
-    if (found == calls_.end() || !found->second || found->second->call() != packet.call) {
-        return;  // It ended meanwhile; call_closed is on its way.
-    }
-    found->second->release();
-    link_->forget(packet.call);
-    tell(PacketType::call_released, packet.slot, packet.call);
-    CRASH_POINT(released);
-    remove_peer(packet.slot);
-}
-
-void Server::tell(PacketType type, std::uint32_t slot, std::uint64_t call, std::uint32_t arg, int fd) {
-    if (link_) {
-        ControlPacket packet;
-        packet.type = type;
-        packet.slot = slot;
-        packet.call = call;
-        packet.arg = arg;
-        link_->send(packet, fd);
-    }
-}
-
-void Server::on_supervisor_lost() {
-    log_.line(
-        log_line("supervisor_lost", {{"worker", seat_},
-                                     {"detail", "serving on; without a new supervisor draining begins in " +
-                                                    std::to_string(settings_.orphan_grace.count() / 1000) + " s"}}));
-    orphan_deadline_ = Clock::now() + settings_.orphan_grace;
-}
-
 void Server::drain(std::optional<Duration> deadline) {
     if (deadline) {
         const TimePoint at = Clock::now() + *deadline;
@@ -463,14 +298,6 @@ void Server::on_signal() {
         drain(again ? context_.close_max : Duration(settings_.drain_timeout));
         if (again) {
             close_calls("the server is stopping");
-        }
-    }
-}
-
-void Server::close_calls(std::string_view why) {
-    for (auto& [slot, peer] : calls_) {
-        if (peer) {
-            peer->close(ws_close::going_away, why);
         }
     }
 }
