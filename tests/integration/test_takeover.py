@@ -22,7 +22,8 @@ class Installation:
     """`agentlocator run` with its status."""
 
     def __init__(self, place, workers=4, **settings):
-        self.environment = {**place, "WS_MODE": "ECHO", "WORKERS": str(workers), **settings}
+        # Workers die here far more often than a crash loop would be allowed to.
+        self.environment = {**place, "WS_MODE": "ECHO", "WORKERS": str(workers), "CRASH_LIMIT": "1000", **settings}
         self.port = int(place["PORT"])
         self.count = workers
         self.process = Process([program("agentlocator"), "run"], env=self.environment)
