@@ -68,8 +68,11 @@ done
 
 # shellcheck disable=SC2016  # The inner shell expands these.
 # --kill-child: whatever still runs ends with this script.
-unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" bash -euc '
+unshare --mount --pid --fork --kill-child bash -euc '
     root=$1; shift
+    # A root that is a mount point, as on a real machine: unshare(1) in a test wants to change how it propagates.
+    mount --bind "$root" "$root"
+    mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mount --rbind /sys "$root/sys"
     exec env -i "$@" chroot "$root" /srv/inside.sh' bash "$root" "${environment[@]}"
