@@ -116,7 +116,7 @@ struct CallSlab {
     for (const std::uint64_t part :
          {std::uint64_t{sizeof(CallSlab)}, std::uint64_t{sizeof(CallState)}, std::uint64_t{sizeof(ConversationState)},
           std::uint64_t{sizeof(FrameState)}, std::uint64_t{sizeof(SlotEntry)}, std::uint64_t{sizeof(WorkerEntry)},
-          std::uint64_t{send_ring_bytes}, std::uint64_t{1}}) {
+          std::uint64_t{send_ring_bytes}, std::uint64_t{2}}) {
         hash = (hash ^ part) * 1'099'511'628'211ULL;
     }
     return hash;

@@ -36,9 +36,13 @@ struct FixedText {
 // Twilio ids have 34 characters; others that follow the protocol may be longer.
 using StreamSid = FixedText<63>;
 using CallSid = FixedText<63>;
-using MarkName = FixedText<31>;
 
-inline constexpr std::size_t marks_outstanding_max = 32;
+// A mark we sent: its name is made from these, so that the state stays small ("tts_3", "heartbeat_12").
+struct Mark {
+    enum class Kind : std::uint32_t { speech, heartbeat } kind = Kind::speech;
+    std::uint32_t number = 0;
+};
+inline constexpr std::size_t marks_outstanding_max = 16;
 
 enum class StreamPhase : std::uint8_t {
     waiting,    // Upgraded; no `start` yet, so nothing may be sent (F-10, F-11).
@@ -84,7 +88,7 @@ struct ConversationState {
     std::uint16_t silence_frames = 0;  // Frames without voice since the last one with.
     std::uint8_t prompt = 0;           // Which recorded prompt is being spoken; 0 none.
     std::uint8_t marks = 0;            // Outstanding marks, oldest first.
-    std::array<MarkName, marks_outstanding_max> mark_names{};
+    std::array<Mark, marks_outstanding_max> outstanding{};
 };
 
 struct CallState {
@@ -106,6 +110,6 @@ struct CallState {
 };
 
 static_assert(std::is_trivially_copyable_v<CallState>);
-static_assert(sizeof(CallState) <= 2048, "a CallState is copied for each event");
+static_assert(sizeof(CallState) <= 512, "a CallState is copied for each event");
 
 }  // namespace agentlocator

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "common/ensure.hpp"
 #include "worker/mulaw.hpp"
 #include "worker/ws_log.hpp"
 
@@ -25,6 +24,10 @@ std::uint32_t follow_noise(std::uint32_t floor, std::uint32_t mean_square) {
         return std::max(mean_square, 1U);
     }
     return std::min(mean_square, floor + floor / 64 + 1);
+}
+
+std::string mark_name(const Mark& mark) {
+    return (mark.kind == Mark::Kind::speech ? "tts_" : "heartbeat_") + std::to_string(mark.number);
 }
 
 }  // namespace
@@ -69,9 +72,9 @@ void GreetingConversation::on_dtmf(ConversationState& state, char /*digit*/, Tim
 
 void GreetingConversation::on_mark(ConversationState& state, std::string_view name, TimePoint /*now*/,
                                    Speaker& /*speaker*/) {
-    auto* const begin = state.mark_names.data();
-    auto* const end = begin + std::min<std::size_t>(state.marks, state.mark_names.size());
-    auto* const found = std::find_if(begin, end, [&](const MarkName& mark) { return mark.view() == name; });
+    auto* const begin = state.outstanding.data();
+    auto* const end = begin + std::min<std::size_t>(state.marks, state.outstanding.size());
+    auto* const found = std::find_if(begin, end, [&](const Mark& mark) { return mark_name(mark) == name; });
     if (found != end) {
         std::move(found + 1, end, found);
         --state.marks;
@@ -82,7 +85,7 @@ void GreetingConversation::on_tick(ConversationState& state, TimePoint now, Spea
     pump(state, now, speaker);
     if (ns(now) >= state.heartbeat_at_ns) {
         state.heartbeat_at_ns = ns(now + heartbeat);
-        send_mark(state, "heartbeat_" + std::to_string(++state.heartbeats), speaker);
+        send_mark(state, {Mark::Kind::heartbeat, ++state.heartbeats}, speaker);
     }
 }
 
@@ -114,18 +117,17 @@ void GreetingConversation::pump(ConversationState& state, TimePoint now, Speaker
     }
     if (state.prompt_at >= audio.mulaw().size()) {
         state.prompt = 0;
-        send_mark(state, "tts_" + std::to_string(state.turn), speaker);
+        send_mark(state, {Mark::Kind::speech, state.turn}, speaker);
     }
 }
 
-void GreetingConversation::send_mark(ConversationState& state, std::string_view name, Speaker& speaker) {
-    if (state.marks == state.mark_names.size()) {  // A peer that never answers marks: forget the oldest.
-        std::move(state.mark_names.begin() + 1, state.mark_names.end(), state.mark_names.begin());
+void GreetingConversation::send_mark(ConversationState& state, Mark mark, Speaker& speaker) {
+    if (state.marks == state.outstanding.size()) {  // A peer that never answers marks: forget the oldest.
+        std::move(state.outstanding.begin() + 1, state.outstanding.end(), state.outstanding.begin());
         --state.marks;
     }
-    ENSURE(state.mark_names[state.marks].assign(name));
-    ++state.marks;
-    speaker.mark(name);
+    state.outstanding[state.marks++] = mark;
+    speaker.mark(mark_name(mark));
 }
 
 }  // namespace agentlocator

@@ -31,7 +31,7 @@ public:
 private:
     void speak(ConversationState& state, Prompt prompt, TimePoint now, Speaker& speaker) const;
     void pump(ConversationState& state, TimePoint now, Speaker& speaker) const;
-    static void send_mark(ConversationState& state, std::string_view name, Speaker& speaker);
+    static void send_mark(ConversationState& state, Mark mark, Speaker& speaker);
 
     const PromptLibrary& prompts_;
 };
