@@ -1,5 +1,5 @@
 #pragma once
-// The call slab: one shared-memory file that every worker maps and that outlives each of them (design.md section 4).
+// The call slab: one shared-memory file that every worker maps and that outlives each of them.
 // Plain data and lock-free atomics; no pointers. The supervisor creates it and keeps the descriptor.
 //
 //   CallSlab header | worker entries | slot directory | staging areas | log rings | call slots
@@ -17,7 +17,7 @@ namespace agentlocator {
 
 inline constexpr std::uint32_t call_slots_max = 4096;      // Live calls of one installation.
 inline constexpr std::uint32_t worker_entries_max = 256;   // Workers alive at once, old and new generation together.
-inline constexpr std::size_t message_bytes_max = 65'536;   // One WebSocket message from Twilio (twilio.md 1.7).
+inline constexpr std::size_t message_bytes_max = 65'536;   // One WebSocket message from Twilio.
 inline constexpr std::size_t frame_header_bytes_max = 14;  // RFC 6455 5.2.
 inline constexpr std::size_t receive_bytes_max = 65'536;   // Most taken by one recv.
 // A whole largest frame and one more recv; also what a stalled call may hold back before reading stops.

@@ -1,5 +1,5 @@
 #pragma once
-// What one call must remember to go on in another process: plain data, no pointers (design.md section 4).
+// What one call must remember to go on in another process: plain data, no pointers.
 // A CallState is copied, changed and committed as a whole for each event; keep it small.
 #include <array>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #pragma once
 // ENSURE(condition): a broken invariant ends the process, in release builds too. The parent restarts it and every
-// call goes on elsewhere (design.md section 4). Never test with it what a peer, a file or a child can influence:
+// call goes on elsewhere. Never test with it what a peer, a file or a child can influence:
 // that would be a remote kill switch.
 
 namespace agentlocator {

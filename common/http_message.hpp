@@ -14,7 +14,7 @@ struct HttpHeader {
 
 struct HttpRequest {
     std::string method;  // As sent: "GET", "POST".
-    std::string target;  // Raw, as received: never decoded or normalised, because it is signed (twilio.md 4.3).
+    std::string target;  // Raw, as received: never decoded or normalised, because it is signed.
     std::vector<HttpHeader> headers{};
     std::string body{};
     bool keep_alive = true;

@@ -1,6 +1,6 @@
 #pragma once
 // WS_MODE of the running system: the configured mode, and for a while another one set on purpose. Pure.
-// A mode set with a period returns by itself, so that nobody leaves the telephone in ECHO (design.md section 3).
+// A mode set with a period returns by itself, so that nobody leaves the telephone in ECHO.
 #include <optional>
 #include <string_view>
 

@@ -13,7 +13,7 @@ struct RunOptions {
     // `reload`; faults at a reload keep the old settings and become a problem in `status`.
     std::function<LoadedSettings()> load;
 
-    bool enforce_ai = false;  // --enforce-ai: a WS_MODE that leaked in is overridden (design.md section 3).
+    bool enforce_ai = false;  // --enforce-ai: a WS_MODE that leaked in is overridden.
     bool takeover = false;    // --takeover: end an unknown owner of the port instead of refusing.
 
     // Programs of the children; empty: beside our own executable.

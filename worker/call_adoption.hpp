@@ -1,5 +1,5 @@
 #pragma once
-// Takes over a call that another worker left at any instruction (design.md section 4): corrects what it could not
+// Takes over a call that another worker left at any instruction: corrects what it could not
 // record by what the kernel counted, and saves received bytes from the dead worker's staging area.
 #include "common/call_slab.hpp"
 #include "common/control_packet.hpp"

@@ -1,5 +1,5 @@
 #pragma once
-// What the kernel knows about a TCP connection that a dead process could not record (design.md section 4).
+// What the kernel knows about a TCP connection that a dead process could not record.
 #include <cstdint>
 
 #include "common/result.hpp"
