@@ -3,6 +3,7 @@
 #include <spdlog/details/log_msg.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -33,6 +34,12 @@ public:
         for (LogTarget* target : touched) {
             (void)attempt(outcome, *target, [&] { sink(*target).flush(); });
         }
+        if (outcome.lost == 0) {
+            forget_mended();
+        }
+        if (!faults_.empty()) {
+            outcome.fault = faults_.begin()->second;
+        }
         return outcome;
     }
 
@@ -47,10 +54,27 @@ private:
             return true;
         } catch (const std::exception& failure) {
             ++outcome.lost;
-            outcome.fault = failure.what();
+            faults_[&target] = failure.what();
             target.dropped.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
+    }
+
+    // On a full disk a file with room in its last block still takes lines; that one went well mends no other. So the
+    // faults stay until the disk has a free block and their file can be opened.
+    void forget_mended() {
+        struct statvfs disk {};
+        if (faults_.empty() || ::statvfs(limits_.folder.c_str(), &disk) != 0 || disk.f_bavail == 0) {
+            return;
+        }
+        std::erase_if(faults_, [this](const auto& fault) {
+            try {
+                sink(*fault.first).flush();
+                return true;
+            } catch (const std::exception&) {
+                return false;
+            }
+        });
     }
 
     Sink& sink(const LogTarget& target) {
@@ -70,6 +94,7 @@ private:
 
     LogFileLimits limits_;
     std::map<const LogTarget*, std::unique_ptr<Sink>> sinks_;
+    std::map<const LogTarget*, std::string> faults_;  // Why lines of a target were lost, until it is mended.
 };
 
 class ConsoleOutput final : public LogOutput {

@@ -35,7 +35,7 @@ struct LogRecord {
 class LogOutput {
 public:
     virtual ~LogOutput() = default;
-    // Writes all of them; returns how many were lost, and why the last one was.
+    // Writes all of them; returns how many were lost, and why lines are being lost, now or until it is mended.
     struct Outcome {
         std::size_t lost = 0;
         std::string fault;
@@ -62,7 +62,7 @@ public:
 
     [[nodiscard]] std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t failed() const { return failed_.load(std::memory_order_relaxed); }
-    // Why the last write failed; empty when it succeeded.
+    // Why lines are being lost; empty when all is well.
     [[nodiscard]] std::string fault() const;
 
 private:

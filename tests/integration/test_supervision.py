@@ -428,8 +428,9 @@ def test_full_disk_costs_log_lines_and_nothing_else(place, folder):
             pid = supervisor.worker(1)["pid"]
             os.kill(pid, signal.SIGKILL)
             supervisor.wait_serving(1, not_pid=pid)
-            # The problem entry may pass quickly: another log file with room in its last block writes well after it.
-            wait_until(lambda: supervisor.worker(1)["log_dropped"] > 0, "no lost line is counted")
+            told = wait_until(lambda: problem(supervisor.status(), "log_failed"), "the full disk is not reported")
+            assert "No space left" in told["cause"]
+            assert supervisor.worker(1)["log_dropped"] > 0
             (disk / "ballast").unlink()
             pid = supervisor.worker(2)["pid"]
             os.kill(pid, signal.SIGKILL)
