@@ -40,6 +40,8 @@ class Server:
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
         if name == "floor":
             command = [TOOLS / "floor_echo", "--port", self.port, "--mode", "raw"]
+        elif name == "floor-tick":  # What our design costs with nothing around it.
+            command = [TOOLS / "floor_echo", "--port", self.port, "--mode", "full", "--coalesce-us", "2000"]
         else:
             mode, _, tick = name.partition("-")
             environment |= {"WS_MODE": mode.upper(), "HTTP_CONNECTIONS_MAX": "8000"}
@@ -75,7 +77,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=Path, default=ROOT / "build" / "release" / "bin")
     parser.add_argument("--calls", type=int, nargs="+", default=[100, 500, 3000])
-    parser.add_argument("--servers", nargs="+", default=["floor", "echo", "echo-0", "sink"])
+    parser.add_argument("--servers", nargs="+", default=["floor", "floor-tick", "echo", "echo-0", "sink"])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--raw", action="store_true", help="print every result as it comes, as JSON")

@@ -1,5 +1,6 @@
 """One real worker against broken and hostile peers: each is refused or survived, and an honest call beside it goes on."""
 
+import re
 import resource
 import signal
 import socket
@@ -247,6 +248,22 @@ def raw(port, data, timeout=30):
 def test_requests_that_are_none_get_a_clear_answer(worker, request_bytes, status):
     answer = raw(worker.port, request_bytes)
     assert answer.split(b" ", 2)[1] == status, answer[:200]
+
+
+def test_a_flood_of_refused_requests_does_not_flood_the_log():
+    refused = 2000
+    with Worker(TWILIO_AUTH_TOKEN="0f1e2d3c4b5a69788796a5b4c3d2e1f0", PUBLIC_BASE_URL="https://a.example") as worker:
+        head = b"GET /webhook/incoming_call?CallSid=CA1 HTTP/1.1\r\nHost: a\r\n"
+        answers = raw(worker.port, (head + b"\r\n") * (refused - 1) + head + b"Connection: close\r\n\r\n")
+        assert answers.count(b"HTTP/1.1 403 ") == refused
+        time.sleep(0.2)  # The next line is due.
+        raw(worker.port, head + b"Connection: close\r\n\r\n")
+        told = worker.process.wait_for(r"event=refusals_not_logged worker=1 count=(\d+)")
+        # Those before the flood's end and the ones just told of; more than one such line if the machine is slow.
+        swallowed = sum(int(count) for count in re.findall(r"refusals_not_logged worker=1 count=(\d+)", told.string))
+        assert swallowed > refused / 2
+        wait_until(lambda: worker.process.output.count("webhook_refused") == refused + 1 - swallowed, "lines are missing")
+        assert f"agentlocator_worker_refused_total{{worker=\"1\"}} {refused + 1}" in worker.get("/metrics")[2]
 
 
 def test_slow_headers_are_cut_off_and_others_served():

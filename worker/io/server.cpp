@@ -248,12 +248,27 @@ RouteResult Server::on_request(const HttpRequest& request, const HttpPeer& peer)
     RouteResult result = route(request, context);
     entry_.requests.fetch_add(1, std::memory_order_relaxed);
     if (result.refused) {
-        entry_.refused.fetch_add(1, std::memory_order_relaxed);
-    }
-    for (const std::string& line : result.log) {
-        log_.line(line);
+        refuse(result.log);
+    } else {
+        for (const std::string& line : result.log) {
+            log_.line(line);
+        }
     }
     return result;
+}
+
+void Server::refuse(std::span<const std::string> lines) {
+    entry_.refused.fetch_add(1, std::memory_order_relaxed);
+    const auto swallowed = refusal_lines_.spend(Clock::now());
+    if (!swallowed) {
+        return;
+    }
+    if (*swallowed != 0) {
+        log_.line(log_line("refusals_not_logged", {{"worker", seat_}, {"count", *swallowed}}));
+    }
+    for (const std::string& line : lines) {
+        log_.line(line);
+    }
 }
 
 // Of all workers. Summed, not counted along: a worker that dies leaves no wrong total behind.

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "worker/io/http_peer.hpp"
 #include "worker/io/log_writer.hpp"
 #include "worker/io/media_peer.hpp"
+#include "worker/line_budget.hpp"
 
 namespace agentlocator {
 
@@ -52,6 +54,7 @@ private:
     void purge_http();
     void add_http(UniqueFd socket, std::string address);
     RouteResult on_request(const HttpRequest& request, const HttpPeer& peer);
+    void refuse(std::span<const std::string> lines);
     void on_stream(UniqueFd socket, const AcceptStream& stream, std::span<const char> behind);
     void on_packet(const ControlPacket& packet, UniqueFd fd);
     void on_supervisor_lost();
@@ -100,6 +103,7 @@ private:
     TimePoint accept_again_{};
     std::optional<TimePoint> drain_deadline_;
     std::optional<TimePoint> orphan_deadline_;
+    LineBudget refusal_lines_;
     bool draining_ = false;
     bool listening_ = false;
     bool purging_ = false;

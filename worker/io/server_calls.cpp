@@ -27,10 +27,10 @@ void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<co
     const auto count = count_socket(socket.get());
     const auto slot = count ? claim_slot() : std::nullopt;
     if (!slot) {
-        entry_.refused.fetch_add(1, std::memory_order_relaxed);
-        log_.line(log_line("stream_refused",
-                           {{"cause", count ? "all " + std::to_string(call_slots_max) + " call slots are in use"
-                                            : count.error().detail}}));
+        const std::string line = log_line(
+            "stream_refused", {{"cause", count ? "all " + std::to_string(call_slots_max) + " call slots are in use"
+                                               : count.error().detail}});
+        refuse({&line, 1});
         return;  // Closes the connection before the 101: Twilio reports 31920.
     }
     SlotEntry& entry = slab_.directory[*slot];
