@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/crash_point.hpp"
 #include "worker/call_handle.hpp"
 
 namespace agentlocator {
@@ -34,6 +35,7 @@ Result<void> adopt_call(CallSlab& slab, const ControlPacket& packet, const Socke
         return contradiction("bytes sent", sent, state.send.tail);
     }
     entry.sent.store(sent > state.send.tail ? state.send.tail : sent, std::memory_order_release);
+    CRASH_POINT(adopt_half);
     if (closing) {
         return {};
     }
@@ -55,6 +57,7 @@ Result<void> adopt_call(CallSlab& slab, const ControlPacket& packet, const Socke
     const auto size = static_cast<std::size_t>(received - at);
     call.begin();
     call.keep_remainder(at, {slab.staging[packet.arg].bytes.data() + (at - from), size});
+    CRASH_POINT(adopt_kept);
     call.commit();
     return {};
 }

@@ -36,6 +36,7 @@ void CallTransfer::receive(Wire& wire, TimePoint now) {
     std::memcpy(staging_.bytes.data(), kept.data(), kept.size());
     // Before the kernel gives bytes away it must be on record where they will lie.
     entry_.staging_from.store(at, std::memory_order_release);
+    CRASH_POINT(before_receive);
     const std::size_t most = std::min(receive_bytes_max, staging_bytes - kept.size());
     std::size_t count = 0;
     const WireResult result = wire.receive({staging_.bytes.data() + kept.size(), most}, count);
@@ -80,7 +81,11 @@ void CallTransfer::flush(Wire& wire) {
             stream_.on_peer_gone();
             return drop_unsent();
         }
+        const bool more = count < unsent.size();
         handle_.on_sent(count);
+        if (more) {
+            CRASH_POINT(between_sends);
+        }
     }
 }
 

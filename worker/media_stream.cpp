@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/crash_point.hpp"
 #include "common/ensure.hpp"
 #include "common/log_line.hpp"
 #include "worker/base64.hpp"
@@ -213,6 +214,7 @@ void MediaStream::on_media(CallState& state, std::string_view stream_sid, std::s
         return complain(state, ws_log::error(state.stream_sid.view(), "media payload is not base64"));
     }
     const std::span<const std::uint8_t> mulaw{scratch_.audio.data(), *size};
+    POISON_POINT(mulaw);
     ++state.rx;
     state.level = mulaw_mean_square(mulaw);
     switch (state.mode) {
@@ -349,7 +351,9 @@ void MediaStream::on_tick(TimePoint now) {
 
 void MediaStream::commit() {
     step_ = nullptr;
+    CRASH_POINT(step_filled);
     call_.commit();
+    CRASH_POINT(step_committed);
     for (const std::string& line : lines_) {
         context_.log.line(line);
     }
@@ -358,6 +362,7 @@ void MediaStream::commit() {
         // Marked before it is printed: a crash between the two loses the line rather than printing it twice.
         call_.begin().done_logged = true;
         call_.commit();
+        CRASH_POINT(done_marked);
         const CallState& state = call_.state();
         context_.log.line(ws_log::done(state.stream_sid.view(), state.rx, state.tx));
     }

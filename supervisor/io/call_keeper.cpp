@@ -73,6 +73,7 @@ void CallKeeper::perform(const VaultCommands& commands) {
                 channel->forget(command.packet.call);
             }
             sockets_.erase(slot);
+            CRASH_POINT(keeper_dropped);
             continue;
         }
         const auto channel = channels_.find(command.worker);
@@ -110,6 +111,7 @@ std::string CallKeeper::on_died(std::uint32_t worker) {
         channel->second->receive_all();  // What it said before it died comes first.
         channels_.erase(worker);
     }
+    CRASH_POINT(keeper_death_seen);
     VaultCommands commands;
     vault_.on_died(worker, commands);
     perform(commands);

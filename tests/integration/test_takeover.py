@@ -3,70 +3,17 @@
 The load is `agentlocator call --unique`: every frame has an id, so a loss, a repeat, a change or a wrong order shows.
 """
 
-import json
 import os
 import random
-import re
 import signal
-import subprocess
 import time
 
 import pytest
-from support import Process, is_alive, program, wait_until
+from installation import Installation, done_lines, summary
+from support import is_alive, wait_until
 
 CALLS = 40
 SEED = int(os.environ.get("AGENTLOCATOR_SEED", "1"))
-
-
-class Installation:
-    """`agentlocator run` with its status."""
-
-    def __init__(self, place, workers=4, **settings):
-        # Workers die here far more often than a crash loop would be allowed to.
-        self.environment = {**place, "WS_MODE": "ECHO", "WORKERS": str(workers), "CRASH_LIMIT": "1000", **settings}
-        self.port = int(place["PORT"])
-        self.count = workers
-        self.process = Process([program("agentlocator"), "run"], env=self.environment)
-
-    def __enter__(self):
-        self.process.__enter__()
-        wait_until(lambda: len(self.serving()) == self.count, lambda: f"not all serving:\n{self.process.output}")
-        return self
-
-    def __exit__(self, *details):
-        return self.process.__exit__(*details)
-
-    def command(self, *arguments, code=0):
-        done = subprocess.run([program("agentlocator"), *arguments], env=self.environment, capture_output=True,
-                              text=True, timeout=90)
-        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    def status(self):
-        done = subprocess.run([program("agentlocator"), "status", "--json"], env=self.environment,
-                              capture_output=True, text=True, timeout=30)
-        return json.loads(done.stdout) if done.stdout.startswith("{") else {"workers": []}
-
-    def serving(self):
-        return [worker for worker in self.status()["workers"] if worker["state"] == "serving"]
-
-    def load(self, seconds, calls=CALLS):
-        return Process([program("agentlocator"), "call", "--url", f"http://127.0.0.1:{self.port}", "--calls",
-                        str(calls), "--rate", "200", "--seconds", str(seconds), "--unique", "--expect", "echo", "--json",
-                        "--quiet"], env=self.environment)
-
-
-def summary(load, seconds=120):
-    code = load.wait(seconds)
-    result = json.loads(load.output[load.output.index("{"):])
-    assert code == 0, json.dumps(result, indent=1)[:6000]
-    frames = result["frames"]
-    assert frames["sent"] > 0 and frames["lost"] == frames["repeated"] == frames["reordered"] == frames["corrupt"] == 0
-    return result
-
-
-def done_lines(installation):
-    return re.findall(r"WS_DONE sid=(\S+)", installation.process.output)
 
 
 def test_live_calls_spread_evenly(place):

@@ -33,6 +33,7 @@ void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<co
         refuse({&line, 1});
         return;  // Closes the connection before the 101: Twilio reports 31920.
     }
+    CRASH_POINT(slot_claimed);
     SlotEntry& entry = slab_.directory[*slot];
     const std::uint64_t call = slab_.next_call.fetch_add(1);
     CallHandle(slab_, *slot).reset();
@@ -73,9 +74,12 @@ void Server::on_call_done(MediaPeer& peer) {
     if (link_) {
         link_->forget(call);
     }
+    CRASH_POINT(closing_untold);
     tell(PacketType::call_closed, peer.slot(), call);
+    CRASH_POINT(closing_told);
     entry.call.store(0);
     entry.owner.store(no_worker, std::memory_order_release);
+    CRASH_POINT(closing_freed);
     remove_peer(peer.slot());
 }
 
@@ -145,8 +149,10 @@ void Server::release(const ControlPacket& packet) {
     if (found == calls_.end() || !found->second || found->second->call() != packet.call) {
         return;  // It ended meanwhile; call_closed is on its way.
     }
+    CRASH_POINT(release_begin);
     found->second->release();
     link_->forget(packet.call);
+    CRASH_POINT(release_untold);
     tell(PacketType::call_released, packet.slot, packet.call);
     CRASH_POINT(released);
     remove_peer(packet.slot);
