@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/agent_settings.hpp"
 #include "common/ws_mode.hpp"
 
 namespace agentlocator {
@@ -39,6 +40,7 @@ struct Settings {
     std::vector<std::string> trusted_proxies;  // TRUSTED_PROXIES: whose X-Forwarded-* count (worker/base_url).
     // Agent
     std::string greeting_file;  // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
+    AgentSettings agent;
     // Supervisor
     std::chrono::milliseconds drain_timeout{};  // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
     std::chrono::milliseconds term_timeout{};   // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.

@@ -240,6 +240,7 @@ const std::vector<SettingRow>& setting_table() {
         std::vector<SettingRow> all;
         add_server_rows(all);
         add_twilio_rows(all);
+        add_agent_rows(all);
         add_supervisor_rows(all);
         return all;
     }();

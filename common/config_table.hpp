@@ -24,4 +24,7 @@ struct SettingRow {
 
 [[nodiscard]] const std::vector<SettingRow>& setting_table();
 
+// The part of it in agent_table.cpp.
+void add_agent_rows(std::vector<SettingRow>& rows);
+
 }  // namespace agentlocator

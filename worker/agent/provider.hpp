@@ -163,6 +163,9 @@ struct RealtimeListener {
 class RealtimeSession : public ProviderOperation {
 public:
     virtual void push(std::span<const std::uint8_t> mulaw) = 0;
+    // The caller's utterance is over: commit what was pushed and answer it. Our own end pointer decides about turns (it
+    // must work with every service, and knows the line's noise); the service's detection is off.
+    virtual void end_of_turn() = 0;
     virtual void say(std::string_view text) = 0;
     virtual void tool_result(std::string_view id, std::string_view json) = 0;
     virtual void interrupted(std::string_view item, Duration heard) = 0;  // Cancel and truncate.

@@ -113,6 +113,10 @@ TEST_CASE("config: every number is taken at both ends of its range and refused o
                             {"CRASH_LIMIT", 1, 1000},
                             {"CRASH_WINDOW_MS", 1000, 86400000},
                             {"BAILEYS_PORT", 1, 65535},
+                            {"DEDUP_WINDOW_SEC", 0, 60},
+                            {"RESP_MIN_DELAY_MS", 0, 5000},
+                            {"RESP_MAX_DELAY_MS", 0, 5000},
+                            {"LLM_MAX_CHARS", 50, 10000},
                             {"LOG_BYTES_MAX", 65536, 10737418240},
                             {"LOG_FILES", 1, 100}};
     for (const Limit& limit : limits) {
@@ -150,6 +154,10 @@ TEST_CASE("config: numbers arrive in their own member") {
                               {"CRASH_LIMIT", "14"},
                               {"CRASH_WINDOW_MS", "1500"},
                               {"BAILEYS_PORT", "16"},
+                              {"DEDUP_WINDOW_SEC", "19"},
+                              {"RESP_MIN_DELAY_MS", "20"},
+                              {"RESP_MAX_DELAY_MS", "21"},
+                              {"LLM_MAX_CHARS", "220"},
                               {"LOG_BYTES_MAX", "170000"},
                               {"LOG_FILES", "18"}})
                            .settings;
@@ -168,6 +176,10 @@ TEST_CASE("config: numbers arrive in their own member") {
     CHECK(s.crash_limit == 14);
     CHECK(s.crash_window == 1500ms);
     CHECK(s.bridge_port == 16);
+    CHECK(s.agent.dedup_window == 19s);
+    CHECK(s.agent.resp_min == 20ms);
+    CHECK(s.agent.resp_max == 21ms);
+    CHECK(s.agent.answer_chars_max == 220);
     CHECK(s.log_bytes_max == 170000);
     CHECK(s.log_files == 18);
 }
@@ -414,24 +426,45 @@ TEST_CASE("config: a mistyped name in the settings file is noticed, a stranger's
     CHECK(contains(parsed.warnings[1], "WS_MDOE (file) is not a setting; did you mean WS_MODE?"));
 }
 
+TEST_CASE("config: texts, chains and numbers of the conversation") {
+    const AgentSettings agent = parse({{"TRANSFER_NUMBER", "+972 (50) 123-4567"},
+                                       {"VOICE_LLM_CHAIN", "OpenAI , anthropic"},
+                                       {"AGENT_LANGUAGE", "EN-us"}})
+                                    .settings.agent;
+    CHECK(agent.transfer_number == "+972501234567");
+    CHECK(agent.llm_chain == "openai,anthropic");
+    CHECK(agent.language == "en-US");
+    CHECK(contains(fault("AI_GREETING_HE", std::string(1001, 'a')), "longer than 1000 bytes"));
+    CHECK(fault("AI_GREETING_HE", std::string(1000, 'a')).empty());
+    CHECK(contains(fault("AI_GREETING_HE", "a\nb"), "control character"));
+    CHECK(contains(fault("TRANSFER_NUMBER", "call me"), "no telephone number has"));
+    CHECK(contains(fault("TRANSFER_NUMBER", "12"), "3 to 15 digits"));
+    CHECK(contains(fault("VOICE_TTS_CHAIN", "a,,b"), "not a list of names"));
+    CHECK(contains(fault("VOICE_MODE", "telepathy"), "not one of them"));
+}
+
 TEST_CASE("config: the environment of a child gives the same settings back") {
     SettingInputs inputs;
-    for (const auto& [name, value] :
-         std::initializer_list<std::pair<const char*, const char*>>{{"PUBLIC_BASE_URL", "https://leah.example/"},
-                                                                    {"BIND_ADDRESS", "::1"},
-                                                                    {"PORT", "65535"},
-                                                                    {"WORKERS", "7"},
-                                                                    {"WS_MODE", "sink"},
-                                                                    {"HEBREW_REALTIME_ENABLED", "0"},
-                                                                    {"MEDIA_TICK_US", "0"},
-                                                                    {"MAX_CONCURRENT_CALLS", "50"},
-                                                                    {"TWILIO_ACCOUNT_SID", "AC1"},
-                                                                    {"TWILIO_AUTH_TOKEN", "s=e;c\"r'e$t"},
-                                                                    {"TRUSTED_PROXIES", "none"},
-                                                                    {"AI_GREETING_FILE", "greeting with blank.wav"},
-                                                                    {"SKIP_BAILEYS", "yes"},
-                                                                    {"LOG_BYTES_MAX", "10737418240"},
-                                                                    {"DRAIN_TIMEOUT_MS", "0"}}) {
+    for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"PUBLIC_BASE_URL", "https://leah.example/"},
+             {"BIND_ADDRESS", "::1"},
+             {"PORT", "65535"},
+             {"WORKERS", "7"},
+             {"WS_MODE", "sink"},
+             {"HEBREW_REALTIME_ENABLED", "0"},
+             {"MEDIA_TICK_US", "0"},
+             {"MAX_CONCURRENT_CALLS", "50"},
+             {"TWILIO_ACCOUNT_SID", "AC1"},
+             {"TWILIO_AUTH_TOKEN", "s=e;c\"r'e$t"},
+             {"TRUSTED_PROXIES", "none"},
+             {"AI_GREETING_FILE", "greeting with blank.wav"},
+             {"SKIP_BAILEYS", "yes"},
+             {"AI_GREETING_HE", "שלום, כאן \"לאה\" {{business_name}}"},
+             {"TRANSFER_NUMBER", "+972 (50) 123-4567"},
+             {"VOICE_STT_CHAIN", "Deepgram, google"},
+             {"AGENT_LANGUAGE", "EN-us"},
+             {"LOG_BYTES_MAX", "10737418240"},
+             {"DRAIN_TIMEOUT_MS", "0"}}) {
         inputs[name] = {value, SettingSource::file};
     }
     for (const SettingInputs& start : {SettingInputs{}, inputs}) {
