@@ -75,6 +75,22 @@ struct SendState {
     std::uint64_t origin = 0;  // Moves up to `tail` whenever the ring is empty, so that few pages are touched.
 };
 
+// The voice detector's few values; its memory lies in the slot (common/voice_area.hpp).
+struct VadState {
+    std::uint32_t frames = 0;  // Taken in so far.
+    std::array<std::uint8_t, 2> tone_peaks{};
+    std::uint8_t tone_frames = 0;
+    bool in_speech = false;  // The last frame was voice.
+};
+
+// The end pointer: is the caller speaking?
+struct EarState {
+    std::uint64_t recent = 0;   // Voice frames, one bit each, the last frame lowest.
+    std::uint16_t voiced = 0;   // Voice frames of the utterance.
+    std::uint16_t silence = 0;  // Frames since its last voice.
+    bool open = false;          // An utterance is being heard.
+};
+
 // The agent's side of an AI call, as far as it must survive the process. The voice pipeline extends it. Times are
 // nanoseconds of the steady clock, which all processes of one machine share.
 struct ConversationState {
