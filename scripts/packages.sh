@@ -13,6 +13,8 @@ libcli11-dev            command lines
 libcurl4-openssl-dev    HTTPS to providers
 libssl-dev              signatures and hashes
 libexpat1-dev           reads TwiML in `agentlocator call`, as strictly as Twilio does
+libsqlite3-dev          the store, by default
+libpq-dev               the store, where DATABASE_URL names PostgreSQL
 libsamplerate0-dev      brings recordings to the telephone's rate in `agentlocator call`
 END
 
@@ -27,6 +29,7 @@ gunicorn                the stale server, as it ran
 python3-eventlet        the stale server, as it ran
 python3-flask           the stale server, as it ran
 systemd                 systemd-analyze checks the units in deploy/
+postgresql              the store's tests run on a server of their own, never on a running one
 procps                  ps and pgrep, to look at processes from outside
 END
 
