@@ -103,6 +103,7 @@ struct CallSlab {
     std::atomic<std::uint64_t> next_call{1};   // Serial numbers of calls.
     std::atomic<std::uint32_t> mode{0};        // WsMode for new calls, set by the supervisor.
     std::atomic<std::uint32_t> held_slots{0};  // Crash-looping slots held open, set by the supervisor: /readyz.
+    std::atomic<std::uint64_t> poisoned{0};    // Calls closed for ending two workers, counted by the supervisor.
     alignas(64) std::array<WorkerEntry, worker_entries_max> workers;
     std::array<SlotEntry, call_slots_max> directory;
     std::array<StagingArea, worker_entries_max> staging;
@@ -116,7 +117,7 @@ struct CallSlab {
     for (const std::uint64_t part :
          {std::uint64_t{sizeof(CallSlab)}, std::uint64_t{sizeof(CallState)}, std::uint64_t{sizeof(ConversationState)},
           std::uint64_t{sizeof(FrameState)}, std::uint64_t{sizeof(SlotEntry)}, std::uint64_t{sizeof(WorkerEntry)},
-          std::uint64_t{send_ring_bytes}, std::uint64_t{2}}) {
+          std::uint64_t{send_ring_bytes}, std::uint64_t{3}}) {
         hash = (hash ^ part) * 1'099'511'628'211ULL;
     }
     return hash;

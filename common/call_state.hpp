@@ -61,6 +61,7 @@ struct FrameState {
     bool message_open = false;         // A fragmented text message has begun and not ended.
     bool close_received = false;
     bool close_sent = false;
+    bool deaf = false;  // What still comes is dropped unread: looking at it may be what ends workers.
 
     // Everything before this position has been taken from the kernel and kept or used.
     [[nodiscard]] std::uint64_t known_end() const {

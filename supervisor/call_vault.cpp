@@ -1,6 +1,7 @@
 #include "supervisor/call_vault.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace agentlocator {
 namespace {
@@ -44,9 +45,9 @@ void CallVault::on_leaving(std::uint32_t worker, VaultCommands& out) {
     }
 }
 
-void CallVault::on_died(std::uint32_t worker, VaultCommands& out) {
+bool CallVault::on_died(std::uint32_t worker, VaultCommands& out) {
     workers_.erase(worker);
-    count_death(worker);
+    const bool blamed = count_death(worker);
     for (auto& [slot, call] : calls_) {
         if (call.worker != worker || call.state == State::waiting) {
             continue;
@@ -58,6 +59,7 @@ void CallVault::on_died(std::uint32_t worker, VaultCommands& out) {
     }
     free_unannounced(worker);
     slab_.workers[worker].calls.store(0);
+    return blamed;
 }
 
 void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, VaultCommands& out) {
@@ -72,7 +74,7 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
                 lose(packet.slot);  // Its call_closed is still on its way from another worker.
             }
             Call& call = calls_[packet.slot];
-            call = {packet.call, State::serving, worker, worker};
+            call = {packet.call, State::serving, worker, worker, false};
             ++workers_[worker].calls;
             return balance(packet.slot, call, out);
         }
@@ -124,7 +126,7 @@ void CallVault::place(std::uint32_t slot, Call& call, VaultCommands& out) {
     packet.arg = call.source;
     if (entry.deaths.load() >= deaths_max || entry.adoption_deaths.load() >= adoption_deaths_max) {
         packet.flags |= packet_flag_poison;
-        ++poisoned_;
+        slab_.poisoned.fetch_add(std::exchange(call.poisoned, true) ? 0 : 1);
     }
     out.push_back({VaultCommand::Kind::send, target, packet});
 }
@@ -166,7 +168,7 @@ void CallVault::free_unannounced(std::uint32_t worker) {
     }
 }
 
-void CallVault::count_death(std::uint32_t worker) {
+bool CallVault::count_death(std::uint32_t worker) {
     const std::uint32_t in_hand = slab_.workers[worker].slot_in_hand.load();
     const std::uint32_t adopting = slab_.workers[worker].slot_adopting.load();
     if (in_hand < call_slots_max) {
@@ -175,6 +177,7 @@ void CallVault::count_death(std::uint32_t worker) {
     if (adopting < call_slots_max) {
         slab_.directory[adopting].adoption_deaths.fetch_add(1);
     }
+    return in_hand < call_slots_max;
 }
 
 std::uint32_t CallVault::lightest() const {

@@ -38,7 +38,8 @@ public:
     // The worker takes no new calls; those it has move on if anybody else can take them.
     void on_leaving(std::uint32_t worker, VaultCommands& out);
     // Whatever it had sent before must have been handed in first.
-    void on_died(std::uint32_t worker, VaultCommands& out);
+    // True: it died with a call in hand, which is blamed for it.
+    bool on_died(std::uint32_t worker, VaultCommands& out);
     // Packets of workers: call_opened, call_released, call_adopted, call_closed. Others are ignored.
     void on_packet(std::uint32_t worker, const ControlPacket& packet, VaultCommands& out);
 
@@ -46,7 +47,8 @@ public:
     [[nodiscard]] std::size_t calls() const { return calls_.size(); }
     [[nodiscard]] std::uint32_t calls_of(std::uint32_t worker) const;
     [[nodiscard]] std::uint64_t moved() const { return moved_; }  // Take-overs and hand-overs so far.
-    [[nodiscard]] std::uint64_t poisoned() const { return poisoned_; }
+    // Calls closed because handling them ended two workers, since the slab was made.
+    [[nodiscard]] std::uint64_t poisoned() const { return slab_.poisoned.load(); }
 
 private:
     enum class State : std::uint8_t { serving, releasing, adopting, waiting };
@@ -55,6 +57,7 @@ private:
         State state = State::serving;
         std::uint32_t worker = 0;  // serving, releasing: who has it; adopting: who shall have it.
         std::uint32_t source = 0;  // adopting, waiting: whose staging area may hold bytes.
+        bool poisoned = false;     // Counted; it is only still to be closed.
     };
     struct Worker {
         std::uint32_t calls = 0;  // Carried, or on their way to it.
@@ -66,7 +69,7 @@ private:
     void balance(std::uint32_t slot, Call& call, VaultCommands& out);
     void lose(std::uint32_t slot);
     void free_unannounced(std::uint32_t worker);
-    void count_death(std::uint32_t worker);
+    bool count_death(std::uint32_t worker);
     // The living worker with the fewest calls; those that leave only when nobody stays. no_slot: nobody.
     [[nodiscard]] std::uint32_t lightest() const;
 
@@ -74,7 +77,6 @@ private:
     std::map<std::uint32_t, Call> calls_;      // By slot.
     std::map<std::uint32_t, Worker> workers_;  // Ready ones, by entry.
     std::uint64_t moved_ = 0;
-    std::uint64_t poisoned_ = 0;
 };
 
 }  // namespace agentlocator

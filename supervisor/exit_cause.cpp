@@ -50,12 +50,15 @@ std::string describe_exit(const ExitFacts& facts) {
     } else {
         text += code_text(facts.code.value_or(0));
     }
-    return text + (facts.core ? ", core dumped" : "");
+    return text + (facts.core ? ", core dumped" : "") + (facts.call_in_hand ? ", with a call in hand" : "");
 }
 
 ExitKind exit_kind(const ExitFacts& facts, bool is_bridge) {
-    if (!facts.code || facts.exec_errno) {
+    if (facts.exec_errno) {
         return ExitKind::ordinary;
+    }
+    if (!facts.code) {
+        return facts.call_in_hand ? ExitKind::of_a_call : ExitKind::ordinary;
     }
     const int code = *facts.code;
     const bool permanent = code == to_int(ExitCode::usage) || code == to_int(ExitCode::bad_config) ||

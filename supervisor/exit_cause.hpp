@@ -15,6 +15,7 @@ struct ExitFacts {
     SlotAction asked = SlotAction::none;  // The harshest thing we had asked of it.
     bool hung = false;                    // We ended it because its heartbeat stopped.
     bool start_too_slow = false;          // We ended it because it did not become ready.
+    bool call_in_hand = false;            // It died while it handled a call's bytes.
 };
 
 // "signal 9 (SIGKILL)", "exit code 78 (wrong settings)", "hung: no heartbeat, aborted by us, signal 6 (SIGABRT)".

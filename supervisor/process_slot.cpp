@@ -156,6 +156,11 @@ SlotAction ProcessSlot::on_exited(TimePoint now, ExitKind kind, std::uint64_t ra
         rest(SlotState::held);
         return SlotAction::none;
     }
+    if (kind == ExitKind::of_a_call) {
+        state_ = SlotState::waiting;
+        deadline_ = now + policy_.on_call_death(random);
+        return SlotAction::none;
+    }
     return crash(now, was_serving ? now - ready_at_ : served_, random);
 }
 

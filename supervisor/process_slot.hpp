@@ -39,6 +39,7 @@ enum class SlotAction : std::uint8_t {
 enum class ExitKind : std::uint8_t {
     ordinary,   // Whether it was a crash depends on what we had asked for.
     permanent,  // It says that starting it again cannot help (wrong settings, missing program): hold at once.
+    of_a_call,  // A call's bytes were being handled: the call is judged (CallVault), not the slot.
 };
 
 struct SlotLimits {

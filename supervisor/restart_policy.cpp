@@ -42,6 +42,10 @@ Duration RestartPolicy::on_spawn_failed(std::uint64_t random) {
     return delay;
 }
 
+Duration RestartPolicy::on_call_death(std::uint64_t random) const {
+    return Duration(static_cast<Duration::rep>(random % (static_cast<std::uint64_t>(limits_.base.count()) + 1)));
+}
+
 void RestartPolicy::forgive() {
     level_ = 0;
     crashes_.clear();

@@ -33,6 +33,9 @@ public:
     [[nodiscard]] RestartVerdict on_crash(TimePoint now, Duration served, std::uint64_t random);
     // The machine had no process, memory or descriptor to give: back off, but never hold, since it heals by itself.
     [[nodiscard]] Duration on_spawn_failed(std::uint64_t random);
+    // A call's bytes ended the process. Such a call is closed at its second death, so that few calls end few workers:
+    // never held and never slowed down, or one caller could empty the pool.
+    [[nodiscard]] Duration on_call_death(std::uint64_t random) const;
     // An operator asked for a restart: the past does not count.
     void forgive();
     void set_limits(RestartLimits limits) { limits_ = limits; }

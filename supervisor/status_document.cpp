@@ -71,7 +71,12 @@ std::string encode_status(const StatusView& view) {
           {"until", or_null(view.mode_until)}}},
         {"port",
          {{"address", view.address}, {"port", view.port}, {"ours", view.port_ours}, {"detail", view.port_detail}}},
-        {"calls", {{"live", view.calls_live}, {"capacity", view.calls_capacity}, {"served", view.calls_served}}},
+        {"calls",
+         {{"live", view.calls_live},
+          {"capacity", view.calls_capacity},
+          {"served", view.calls_served},
+          {"moved", view.calls_moved},
+          {"poisoned", view.calls_poisoned}}},
     };
     Json workers = Json::array();
     for (const ChildView& worker : view.workers) {

@@ -60,6 +60,8 @@ struct StatusView {
     std::uint32_t calls_live = 0;
     std::uint32_t calls_capacity = 0;
     std::uint64_t calls_served = 0;
+    std::uint64_t calls_moved = 0;     // Take-overs and hand-overs.
+    std::uint64_t calls_poisoned = 0;  // Closed because handling them ended two workers.
     std::vector<ChildView> workers;
     std::optional<ChildView> bridge{};
     std::string bridge_detail;  // Why there is none.

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t frame_message_bytes = base64_size(frame_samples) + message_overhead_max;
 constexpr std::size_t frames_a_step_max = 50;  // A second of agent speech.
 static_assert(frames_a_step_max * frame_message_bytes <= 24 * 1024);
+constexpr Duration deaf_close = std::chrono::seconds(1);
 constexpr std::uint16_t complaints_max = 20;  // Lines about one stream's mistakes; a peer may not flood the log.
 
 std::int64_t ns(Duration duration) {
@@ -47,6 +48,11 @@ void MediaStream::on_open(std::string_view response, WsMode mode, TimePoint now)
 
 std::size_t MediaStream::on_bytes(std::span<const std::uint8_t> bytes, TimePoint now) {
     std::size_t used = 0;
+    if (call_.state().frames.deaf && !closed()) {
+        call_.begin().frames.parsed += bytes.size();
+        commit();
+        return bytes.size();
+    }
     while (!closed() && !stalled() && on_frame(bytes.subspan(used), used, now)) {
     }
     return used;
@@ -293,6 +299,15 @@ void MediaStream::close(std::uint16_t code, std::string_view why, TimePoint now)
     commit();
 }
 
+void MediaStream::condemn(std::string_view why, TimePoint now) {
+    if (closed()) {
+        return;
+    }
+    call_.begin().frames.deaf = true;
+    commit();
+    close(ws_close::internal, why, now);
+}
+
 void MediaStream::on_peer_gone() {
     if (closed()) {
         return;
@@ -323,7 +338,8 @@ void MediaStream::on_tick(TimePoint now) {
             }
             return;
         case StreamPhase::stopped:
-            if (silent > ns(context_.close_max)) {
+            // Whom we do not listen to cannot answer our close frame: enough that it arrives.
+            if (silent > ns(call_.state().frames.deaf ? deaf_close : context_.close_max)) {
                 on_peer_gone();
             }
             return;

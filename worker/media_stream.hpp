@@ -77,6 +77,9 @@ public:
     // We end it: a close frame with `code`, then wait for the peer's.
     void close(std::uint16_t code, std::string_view why, TimePoint now);
 
+    // The same for a call whose bytes ended workers: nothing of it is looked at any more.
+    void condemn(std::string_view why, TimePoint now);
+
     // on_bytes stopped for want of room: read no more until something was sent.
     [[nodiscard]] bool stalled() const { return call_.room_committed() < step_room; }
 

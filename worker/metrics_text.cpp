@@ -83,6 +83,9 @@ void add_installation(Page& page, const WebContext& context, bool ready) {
     page.sample({}, std::to_string(context.live_calls));
     page.metric("agentlocator_calls_max", "gauge", "Calls that can be carried at once.");
     page.sample({}, std::to_string(context.call_capacity));
+    page.metric("agentlocator_poisoned_calls_total", "counter",
+                "Calls closed because handling them ended two workers.");
+    page.sample({}, std::to_string(context.poisoned));
 }
 
 }  // namespace

@@ -52,6 +52,7 @@ struct WebContext {
     std::string_view remote_address;  // Numeric address of the TCP peer, without port.
     WsMode mode = WsMode::ai;         // For new calls.
     std::uint32_t live_calls = 0;     // Of the whole installation.
+    std::uint64_t poisoned = 0;       // Calls closed for ending two workers.
     std::uint32_t call_capacity = 0;  // Slots of the slab; MAX_CONCURRENT_CALLS may set a lower limit.
     std::int64_t now = 0;             // Wall clock, seconds since 1970: tokens and documents, never intervals.
     std::int64_t started_at = 0;      // Same clock, when the supervisor (or a lone worker) started.

@@ -106,22 +106,22 @@ void CallKeeper::stop(std::uint32_t worker) {
     send(worker, PacketType::stop);
 }
 
-std::string CallKeeper::on_died(std::uint32_t worker) {
+CallKeeper::WorkerEnd CallKeeper::on_died(std::uint32_t worker) {
     if (const auto channel = channels_.find(worker); channel != channels_.end()) {
         channel->second->receive_all();  // What it said before it died comes first.
         channels_.erase(worker);
     }
     CRASH_POINT(keeper_death_seen);
     VaultCommands commands;
-    vault_.on_died(worker, commands);
+    WorkerEnd end;
+    end.call_in_hand = vault_.on_died(worker, commands);
     perform(commands);
-    std::string unsaid;
     for (auto bytes = waiting(slab_.logs[worker]); !bytes.empty(); bytes = waiting(slab_.logs[worker])) {
-        unsaid.append(bytes.data(), bytes.size());
+        end.unsaid.append(bytes.data(), bytes.size());
         consume(slab_.logs[worker], bytes.size());
     }
     slab_.workers[worker].seat.store(0);
-    return unsaid;
+    return end;
 }
 
 }  // namespace agentlocator

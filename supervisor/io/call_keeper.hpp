@@ -34,8 +34,12 @@ public:
     void drain(std::uint32_t worker);
     // The worker ends its calls now.
     void stop(std::uint32_t worker);
-    // Its calls go to the living. Returns the log lines it had not written yet.
-    [[nodiscard]] std::string on_died(std::uint32_t worker);
+    struct WorkerEnd {
+        std::string unsaid;         // Log lines it had not written yet.
+        bool call_in_hand = false;  // It died while it handled a call's bytes.
+    };
+    // Its calls go to the living.
+    [[nodiscard]] WorkerEnd on_died(std::uint32_t worker);
 
     [[nodiscard]] const WorkerEntry& entry(std::uint32_t worker) const { return slab_.workers[worker]; }
     [[nodiscard]] const CallVault& vault() const { return vault_; }

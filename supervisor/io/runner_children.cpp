@@ -148,7 +148,7 @@ void SupervisorRunner::on_died(ChildProcess& child) {
 }
 
 void SupervisorRunner::bury(ChildProcess& child) {
-    const auto facts = child.reap();
+    auto facts = child.reap();
     if (!facts) {
         return;
     }
@@ -157,7 +157,7 @@ void SupervisorRunner::bury(ChildProcess& child) {
     const std::string serial = std::to_string(child.spec().serial);
     child.drain_output();
     if (child.spec().is_worker) {
-        end_worker(child);
+        facts->call_in_hand = end_worker(child);
     }
     record_exit(child, *facts);
     child.unwatch();
@@ -192,14 +192,15 @@ void SupervisorRunner::record_exit(const ChildProcess& child, const ExitFacts& f
     record.last_exit = std::move(exit);
 }
 
-// Its calls go on elsewhere; lines that its log thread had not written out are told.
-void SupervisorRunner::end_worker(ChildProcess& child) {
+// Its calls go on elsewhere; lines that its log thread had not written out are told. True: it died with a call in hand.
+bool SupervisorRunner::end_worker(ChildProcess& child) {
     calls_served_before_ += keeper_.entry(child.spec().entry).calls_served.load();
-    const std::string unsaid = keeper_.on_died(child.spec().entry);
+    const CallKeeper::WorkerEnd end = keeper_.on_died(child.spec().entry);
     const auto sink = [&](std::string_view line) { on_line(child, line); };
     LineSplitter splitter;
-    splitter.feed(unsaid, sink);
+    splitter.feed(end.unsaid, sink);
     splitter.finish(sink);
+    return end.call_in_hand;
 }
 
 void SupervisorRunner::sweep(const std::string& serial) {

@@ -117,6 +117,8 @@ StatusView SupervisorRunner::status_view() const {
         view.calls_served += worker.calls_served;
         view.calls_live += worker.calls;
     }
+    view.calls_moved = keeper_.vault().moved();
+    view.calls_poisoned = keeper_.vault().poisoned();
     view.bridge_detail = context_.bridge_detail;
     view.problems = problems();
     return view;
@@ -150,6 +152,12 @@ std::vector<Problem> SupervisorRunner::problems() const {
                         "calls are served in mode " + std::string(to_string(mode.mode)) + ", set by " +
                             std::string(to_string(mode.source)) + ": callers do not reach the agent",
                         mode.source == ModeSource::command ? "agentlocator mode AI" : "delete WS_MODE and reload"});
+    }
+    if (const std::uint64_t poisoned = keeper_.vault().poisoned(); poisoned > 0) {
+        list.push_back(
+            {"call_poisoned",
+             std::to_string(poisoned) + " calls were closed with 1011 because handling each ended two workers",
+             "report the last exits of the workers above, with their cores; the other calls went on"});
     }
     if (!port_ours_ && said_ready_ && machine_.state() != SupervisorState::stopping) {
         list.push_back({"port_not_ours", port_detail_, "agentlocator stale names who listens on the port"});

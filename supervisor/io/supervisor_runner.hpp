@@ -93,7 +93,7 @@ private:
     // The end of a child
     void bury(ChildProcess& child);
     void record_exit(const ChildProcess& child, const ExitFacts& facts);
-    void end_worker(ChildProcess& child);
+    bool end_worker(ChildProcess& child);
     void sweep(const std::string& serial);
     void reap_orphans();
 

@@ -160,6 +160,16 @@ void MediaPeer::close(std::uint16_t code, std::string_view why) {
     settle();
 }
 
+void MediaPeer::condemn(std::string_view why) {
+    {
+        const InHand in_hand(shell_.entry(), slot_);
+        transfer_.stream().condemn(why, Clock::now());
+        transfer_.parse_kept(Clock::now());  // Unread: what is kept must be gone before more can come.
+        transfer_.flush(*this);
+    }
+    settle();
+}
+
 void MediaPeer::release() {
     ENSURE(!ended_);
     if (watched_ != 0) {

@@ -40,6 +40,7 @@ public:
     void resume();
     void on_tick(TimePoint now);
     void close(std::uint16_t code, std::string_view why);
+    void condemn(std::string_view why);
     // Lets go: nothing more is read, sent or changed. The caller hands the call back to the supervisor.
     void release();
 

@@ -240,6 +240,7 @@ RouteResult Server::on_request(const HttpRequest& request, const HttpPeer& peer)
                        .remote_address = peer.remote_address(),
                        .mode = static_cast<WsMode>(slab_.mode.load(std::memory_order_relaxed)),
                        .live_calls = live_calls(),
+                       .poisoned = slab_.poisoned.load(std::memory_order_relaxed),
                        .call_capacity = call_slots_max,
                        .now = ::time(nullptr),
                        .started_at = started_at_,

@@ -138,7 +138,7 @@ void Server::adopt(const ControlPacket& packet, UniqueFd socket) {
     if (!adopted) {
         taken.close(ws_close::internal, "the call could not be taken over exactly");
     } else if ((packet.flags & packet_flag_poison) != 0) {
-        taken.close(ws_close::internal, "handling this call ended two workers: it is closed to keep the others alive");
+        taken.condemn("handling this call ended two workers: it is closed to keep the others alive");
     } else {
         taken.resume();
     }

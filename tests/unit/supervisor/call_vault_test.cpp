@@ -142,13 +142,17 @@ TEST_CASE("call_vault: a call whose second handler died is poison") {
     std::uint32_t owner = 0;
     for (int death = 1; death <= 2; ++death) {
         t.file.slab->workers[owner].slot_in_hand.store(10);
-        t.vault.on_died(owner, t.out);
+        CHECK(t.vault.on_died(owner, t.out));
         const auto commands = t.take();
         REQUIRE(commands.size() == 1);
         CHECK(commands[0].packet.flags == (death == 2 ? packet_flag_poison : 0));
         owner = commands[0].worker;
         t.say(owner, PacketType::call_adopted, 10, 1);
     }
+    CHECK(t.vault.poisoned() == 1);
+    CHECK_FALSE(t.vault.on_died(owner, t.out));  // Killed while it closes the call: still one poison call.
+    t.ready(3);
+    CHECK(t.take().at(0).packet.flags == packet_flag_poison);
     CHECK(t.vault.poisoned() == 1);
 }
 

@@ -67,6 +67,7 @@ TEST_CASE("exit_cause: what ended a child, in words") {
           "hung: no heartbeat, ended by us, signal 6 (SIGABRT)");
     CHECK(describe_exit({.signal = 9, .asked = SlotAction::kill}) ==
           "did not end when asked, killed by us, signal 9 (SIGKILL)");
+    CHECK(describe_exit({.signal = 11, .call_in_hand = true}) == "signal 11 (SIGSEGV), with a call in hand");
 }
 
 TEST_CASE("exit_cause: only codes that a restart cannot mend are permanent") {
@@ -78,4 +79,6 @@ TEST_CASE("exit_cause: only codes that a restart cannot mend are permanent") {
     CHECK(exit_kind({.code = 0}, false) == ExitKind::ordinary);
     CHECK(exit_kind({.signal = 9}, false) == ExitKind::ordinary);
     CHECK(exit_kind({.code = 127, .exec_errno = 2}, false) == ExitKind::ordinary);
+    CHECK(exit_kind({.signal = 11, .call_in_hand = true}, false) == ExitKind::of_a_call);
+    CHECK(exit_kind({.code = 78, .call_in_hand = true}, false) == ExitKind::permanent);
 }

@@ -275,3 +275,19 @@ TEST_CASE("process_slot: an exec that fails is a crash, a fork that fails is not
         CHECK(slot.on_deadline(*slot.deadline()) == Action::spawn);
     }
 }
+
+TEST_CASE("process_slot: deaths of a call's bytes neither hold the slot nor slow its start down") {
+    ProcessSlot slot(limits, restart);
+    TimePoint t = now;
+    (void)slot.on_start(t);
+    for (int death = 0; death < 100; ++death) {
+        (void)slot.on_ready(t);
+        CHECK(slot.on_exited(t, ExitKind::of_a_call, ~0ULL - static_cast<std::uint64_t>(death)) == Action::none);
+        REQUIRE(slot.state() == State::waiting);
+        CHECK(*slot.deadline() - t <= RestartLimits{}.base);
+        t = *slot.deadline();
+        CHECK(slot.on_deadline(t) == Action::spawn);
+    }
+    CHECK(slot.policy().crashes_in_window(t) == 0);
+    CHECK(slot.policy().level() == 0);
+}

@@ -377,3 +377,25 @@ TEST_CASE("media_stream: a step that is not committed leaves no trace") {
     t.media(one_frame);
     CHECK(t.state().rx == 2);
 }
+
+TEST_CASE("media_stream: a condemned call is closed with 1011 and nothing of it is looked at any more") {
+    StreamUnderTest t(WsMode::echo);
+    t.start();
+    t.media(one_frame);
+    (void)t.sent();
+    t.stream.condemn("it ends workers", t.now);
+    const auto frames = t.sent();
+    REQUIRE(frames.size() == 1);
+    CHECK(frames[0].opcode == WsOpcode::close);
+    CHECK(frames[0].payload == "\x03\xf3");
+    const Bytes junk(5000, 0xff);
+    const std::uint64_t parsed = t.state().frames.parsed;
+    CHECK(t.feed(junk) == junk.size());
+    CHECK(t.state().frames.parsed == parsed + junk.size());
+    CHECK(t.sent().empty());
+    CHECK(t.state().rx == 1);
+    t.now += std::chrono::milliseconds(1001);
+    t.stream.on_tick(t.now);
+    CHECK(t.stream.closed());
+    CHECK(std::count(t.log.lines.begin(), t.log.lines.end(), "WS_DONE sid=MZ1 rx=1 tx=1") == 1);
+}

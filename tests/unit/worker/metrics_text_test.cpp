@@ -92,6 +92,7 @@ TEST_CASE("metrics_text: the page is valid and says what it was given") {
     WebFixture web;
     web.context.mode = WsMode::echo;
     web.context.live_calls = 7;
+    web.context.poisoned = 2;
     web.context.metrics = [] {
         return std::vector<WorkerMetrics>{
             {.worker = "1", .calls = 3, .calls_served = 40, .requests = 5, .frames_in = 9},
@@ -106,7 +107,7 @@ TEST_CASE("metrics_text: the page is valid and says what it was given") {
                              "\nagentlocator_worker_calls_served_total{worker=\"1\"} 40\n",
                              "\nagentlocator_worker_media_frames_total{worker=\"1\",direction=\"in\"} 9\n",
                              "\nagentlocator_worker_heartbeat_age_seconds{worker=\"odd \\\"\\\\\\n\"} 0.013\n",
-                             "\nagentlocator_ready 1\n"}) {
+                             "\nagentlocator_ready 1\n", "\nagentlocator_poisoned_calls_total 2\n"}) {
         CAPTURE(line);
         CHECK(contains(response.body, line));
     }
