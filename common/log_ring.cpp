@@ -1,7 +1,6 @@
 #include "common/log_ring.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace agentlocator {
 namespace {
@@ -9,8 +8,8 @@ namespace {
 void put(LogRing& ring, std::uint64_t at, std::string_view text) {
     const auto from = static_cast<std::size_t>(at % log_ring_bytes);
     const std::size_t before_wrap = std::min(text.size(), log_ring_bytes - from);
-    std::memcpy(&ring.bytes[from], text.data(), before_wrap);
-    std::memcpy(ring.bytes.data(), text.data() + before_wrap, text.size() - before_wrap);
+    std::ranges::copy(text.substr(0, before_wrap), &ring.bytes[from]);
+    std::ranges::copy(text.substr(before_wrap), ring.bytes.begin());
 }
 
 }  // namespace

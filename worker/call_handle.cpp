@@ -55,7 +55,7 @@ void CallHandle::keep_remainder(std::uint64_t at, std::span<const std::uint8_t> 
     ENSURE(bytes.size() <= staging_bytes);
     FrameState& frames = shadow().frames;
     frames.remainder_half ^= 1U;
-    std::memcpy(slot_.remainder[frames.remainder_half & 1U].data(), bytes.data(), bytes.size());
+    std::ranges::copy(bytes, slot_.remainder[frames.remainder_half & 1U].begin());
     frames.remainder_at = at;
     frames.remainder_size = static_cast<std::uint32_t>(bytes.size());
 }

@@ -1,7 +1,6 @@
 #include "worker/call_transfer.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "common/crash_point.hpp"
 
@@ -26,14 +25,14 @@ void CallTransfer::open(std::string_view response, std::span<const std::uint8_t>
 void CallTransfer::parse_kept(TimePoint now) {
     const std::uint64_t at = handle_.state().frames.parsed;
     const std::span<const std::uint8_t> kept = handle_.remainder();
-    std::memcpy(staging_.bytes.data(), kept.data(), kept.size());
+    std::ranges::copy(kept, staging_.bytes.begin());
     parse({staging_.bytes.data(), kept.size()}, at, now);
 }
 
 void CallTransfer::receive(Wire& wire, TimePoint now) {
     const std::uint64_t at = handle_.state().frames.parsed;
     const std::span<const std::uint8_t> kept = handle_.remainder();
-    std::memcpy(staging_.bytes.data(), kept.data(), kept.size());
+    std::ranges::copy(kept, staging_.bytes.begin());
     // Before the kernel gives bytes away it must be on record where they will lie.
     entry_.staging_from.store(at, std::memory_order_release);
     CRASH_POINT(before_receive);

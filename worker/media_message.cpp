@@ -1,7 +1,6 @@
 #include "worker/media_message.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "common/text.hpp"
@@ -178,8 +177,7 @@ void read_start(const json& start, StreamMessage& message) {
 }
 
 char* put(char* out, std::string_view text) {
-    std::memcpy(out, text.data(), text.size());
-    return out + text.size();
+    return std::ranges::copy(text, out).out;
 }
 
 }  // namespace
