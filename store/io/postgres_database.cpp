@@ -1,7 +1,9 @@
 // Database on libpq: one connection, statements with parameters, results as text. The address may name a Unix socket
 // (?host=/path) or TLS (?sslmode=verify-full); that is libpq's business.
 #include <libpq-fe.h>
+#include <poll.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -36,11 +38,12 @@ std::string one_line(const char* message) {
 
 class PostgresDatabase final : public Database {
 public:
-    explicit PostgresDatabase(Connection connection) : connection_(std::move(connection)) {}
+    PostgresDatabase(Connection connection, std::chrono::milliseconds patience)
+        : connection_(std::move(connection)), patience_(patience) {}
 
     using Database::query;
     [[nodiscard]] Kind kind() const override { return Kind::postgresql; }
-    [[nodiscard]] bool broken() const override { return PQstatus(connection_.get()) != CONNECTION_OK; }
+    [[nodiscard]] bool broken() const override { return silent_ || PQstatus(connection_.get()) != CONNECTION_OK; }
 
     [[nodiscard]] Result<Rows> query(std::string_view sql, std::span<const Value> parameters) override {
         std::vector<std::string> numbers(parameters.size());
@@ -59,9 +62,15 @@ public:
                 values[i] = string->c_str();
             }
         }
-        const Answer answer(PQexecParams(connection_.get(), std::string(sql).c_str(),
-                                         static_cast<int>(parameters.size()), types.data(), values.data(),
-                                         lengths.data(), nullptr, 0));
+        if (broken() ||
+            PQsendQueryParams(connection_.get(), std::string(sql).c_str(), static_cast<int>(parameters.size()),
+                              types.data(), values.data(), lengths.data(), nullptr, 0) != 1) {
+            return failure(nullptr);
+        }
+        const Answer answer = wait_for_answer();
+        if (silent_) {
+            return error(Errc::timeout, "postgresql: no answer within " + std::to_string(patience_.count()) + " ms");
+        }
         const ExecStatusType status = PQresultStatus(answer.get());
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
             return failure(answer.get());
@@ -70,6 +79,36 @@ public:
     }
 
 private:
+    // The server bounds a statement (statement_timeout); this bounds a server that is frozen or cut off. libpq's own
+    // waiting knows no deadline.
+    Answer wait_for_answer() {
+        const auto deadline = std::chrono::steady_clock::now() + patience_;
+        Answer last;
+        for (;;) {
+            if (PQflush(connection_.get()) < 0) {
+                return last;
+            }
+            while (PQisBusy(connection_.get()) == 0) {
+                Answer next(PQgetResult(connection_.get()));
+                if (!next) {
+                    return last;  // The end of this statement's results.
+                }
+                if (!last || PQresultStatus(next.get()) == PGRES_FATAL_ERROR) {
+                    last = std::move(next);
+                }
+            }
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+            pollfd watched{PQsocket(connection_.get()), POLLIN, 0};
+            if (left.count() <= 0 || ::poll(&watched, 1, static_cast<int>(left.count())) == 0) {
+                silent_ = true;
+                return last;
+            }
+            if (PQconsumeInput(connection_.get()) == 0) {
+                return last;  // The connection broke; PQerrorMessage says how.
+            }
+        }
+    }
+
     static Rows read_rows(const PGresult* answer) {
         Rows rows(static_cast<std::size_t>(PQntuples(answer)));
         const int columns = PQnfields(answer);
@@ -110,6 +149,8 @@ private:
     }
 
     Connection connection_;
+    const std::chrono::milliseconds patience_;
+    bool silent_ = false;  // It did not answer in time: what it says now belongs to an old question.
 };
 
 }  // namespace
@@ -129,7 +170,8 @@ Result<std::unique_ptr<Database>> open_postgres(const std::string& url, Database
     if (PQstatus(connection.get()) != CONNECTION_OK) {
         return error(Errc::io, "postgresql: " + one_line(PQerrorMessage(connection.get())));
     }
-    return std::unique_ptr<Database>(std::make_unique<PostgresDatabase>(std::move(connection)));
+    return std::unique_ptr<Database>(
+        std::make_unique<PostgresDatabase>(std::move(connection), patience.statement + std::chrono::seconds(1)));
 }
 
 }  // namespace agentlocator

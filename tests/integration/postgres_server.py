@@ -60,11 +60,26 @@ class PostgresServer:
         asked = subprocess.run([programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False)
         return asked.returncode == 0
 
+    def pids(self):
+        """The server and its children. They have sessions of their own, so no group names them all."""
+        mine = [self.process.pid]
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                if int(stat.read_text().rpartition(")")[2].split()[1]) == self.process.pid:
+                    mine.append(int(stat.parent.name))
+        return mine
+
+    def signal(self, number):
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def kill(self):
-        """SIGKILL to the server and all its children at once: a power cut, as far as the processes go."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        """SIGKILL to the server and all its children: a power cut, as far as processes go."""
+        self.signal(signal.SIGKILL)
         self.process.wait()
+        self.process.__exit__(None, None, None)
+        self.process = None
 
     def stop(self):
         if self.process is not None:
