@@ -59,11 +59,15 @@ struct alignas(64) WorkerEntry {
 // Where a slot stands. Small and dense, so that looking for a free slot touches few pages.
 struct alignas(64) SlotEntry {
     std::atomic<std::uint32_t> owner{no_worker};    // Worker entry + 1; no_worker when free.
-    std::atomic<std::uint32_t> current{0};          // Which of the slot's two CallStates is the committed one.
+    std::atomic<std::uint16_t> current{0};          // Which of the slot's two CallStates is the committed one.
+    std::atomic<std::uint16_t> superseded{0};       // 1: Twilio says that this stream is over; its owner ends it.
     std::atomic<std::uint64_t> call{0};             // Serial number of the call, never reused; 0 when free.
     std::atomic<std::uint32_t> deaths{0};           // Workers that died in a row handling this slot's bytes.
     std::atomic<std::uint32_t> adoption_deaths{0};  // Workers that died in a row while taking this slot over.
     std::atomic<std::uint32_t> moves{0};            // Take-overs and hand-overs so far.
+    // A freed slot is kept a while, for stream_ended to ask what became of the call (worker/call_record).
+    std::atomic<std::uint32_t> ended_s{0};  // Steady clock, whole seconds; 0: not known, or never used.
+    std::atomic<std::uint64_t> sid_key{0};  // From the call sid, to find it by; 0: no `start` came.
     // Kernel byte counts at position 0 of the stream (twilio side starts at the 101 response for sending, and after
     // the request head for receiving): tcpi_bytes_acked + SIOCOUTQ, tcpi_bytes_received - SIOCINQ.
     std::atomic<std::uint64_t> sent_base{0};
@@ -94,6 +98,8 @@ struct alignas(4096) CallSlot {
     std::array<std::uint8_t, message_bytes_max> message;
 };
 
+static_assert(sizeof(SlotEntry) == 64);
+
 struct CallSlab {
     static constexpr std::uint64_t magic_value = 0x414c'534c'4142'0001ULL;
 
@@ -104,6 +110,8 @@ struct CallSlab {
     std::atomic<std::uint32_t> mode{0};        // WsMode for new calls, set by the supervisor.
     std::atomic<std::uint32_t> held_slots{0};  // Crash-looping slots held open, set by the supervisor: /readyz.
     std::atomic<std::uint64_t> poisoned{0};    // Calls closed for ending two workers, counted by the supervisor.
+    std::atomic<std::uint64_t> resumed{0};     // Streams that went on with a call whose connection was lost.
+    std::atomic<std::uint64_t> superseded{0};  // Moves whenever a slot was marked so.
     alignas(64) std::array<WorkerEntry, worker_entries_max> workers;
     std::array<SlotEntry, call_slots_max> directory;
     std::array<StagingArea, worker_entries_max> staging;
@@ -117,7 +125,7 @@ struct CallSlab {
     for (const std::uint64_t part :
          {std::uint64_t{sizeof(CallSlab)}, std::uint64_t{sizeof(CallState)}, std::uint64_t{sizeof(ConversationState)},
           std::uint64_t{sizeof(FrameState)}, std::uint64_t{sizeof(SlotEntry)}, std::uint64_t{sizeof(WorkerEntry)},
-          std::uint64_t{send_ring_bytes}, std::uint64_t{3}}) {
+          std::uint64_t{send_ring_bytes}, std::uint64_t{4}}) {
         hash = (hash ^ part) * 1'099'511'628'211ULL;
     }
     return hash;

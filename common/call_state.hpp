@@ -51,6 +51,13 @@ enum class StreamPhase : std::uint8_t {
     closed,     // Both sides are done; the slot is about to be freed.
 };
 
+// Whether the call may go on in another stream. Set once, by the first sign of the end.
+enum class StreamFate : std::uint8_t {
+    open,      // No end is known. In a freed slot: its worker died and took the connection along.
+    lost,      // The connection broke, or we could not go on: nobody meant to end the call.
+    finished,  // `stop`, a goodbye, a refusal: the call is over.
+};
+
 // WebSocket frames on their way in (RFC 6455 5).
 struct FrameState {
     std::uint64_t parsed = 0;          // Absolute position after the last whole frame taken in.
@@ -116,6 +123,8 @@ struct CallState {
     bool done_logged = false;      // WS_DONE is printed once per call, by whoever ends it.
     std::uint16_t close_code = 0;  // The one we sent or received; 0 none.
     std::uint16_t complaints = 0;  // Lines logged about the peer's mistakes.
+    StreamFate fate = StreamFate::open;
+    std::uint8_t resumes = 0;  // How often this call was connected again before this stream.
     StreamSid stream_sid;
     CallSid call_sid;
     std::uint64_t rx = 0;        // Media messages received.

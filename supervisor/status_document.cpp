@@ -76,6 +76,7 @@ std::string encode_status(const StatusView& view) {
           {"capacity", view.calls_capacity},
           {"served", view.calls_served},
           {"moved", view.calls_moved},
+          {"resumed", view.calls_resumed},
           {"poisoned", view.calls_poisoned}}},
     };
     Json workers = Json::array();

@@ -61,6 +61,7 @@ struct StatusView {
     std::uint32_t calls_capacity = 0;
     std::uint64_t calls_served = 0;
     std::uint64_t calls_moved = 0;     // Take-overs and hand-overs.
+    std::uint64_t calls_resumed = 0;   // Streams that went on with a call whose connection was lost.
     std::uint64_t calls_poisoned = 0;  // Closed because handling them ended two workers.
     std::vector<ChildView> workers;
     std::optional<ChildView> bridge{};

@@ -17,7 +17,7 @@ CallState& CallHandle::begin() {
 }
 
 void CallHandle::commit() {
-    entry_.current.store(current() ^ 1U, std::memory_order_release);
+    entry_.current.store(static_cast<std::uint16_t>(current() ^ 1U), std::memory_order_release);
 }
 
 std::size_t CallHandle::room() const {
@@ -76,6 +76,9 @@ void CallHandle::reset() {
     entry_.deaths.store(0, std::memory_order_relaxed);
     entry_.adoption_deaths.store(0, std::memory_order_relaxed);
     entry_.moves.store(0, std::memory_order_relaxed);
+    entry_.superseded.store(0, std::memory_order_relaxed);
+    entry_.ended_s.store(0, std::memory_order_relaxed);
+    entry_.sid_key.store(0, std::memory_order_relaxed);
     entry_.sent.store(0, std::memory_order_release);
 }
 

@@ -58,10 +58,19 @@ protected:
     ~Speaker() = default;
 };
 
+// A stream of the call that broke off: its conversation is to be gone on with in a new one. What Twilio had still to
+// play is lost, and no mark of it comes back.
+struct LostStream {
+    const ConversationState& conversation;
+    std::uint32_t slot;  // Where its larger areas still lie; no_slot: nowhere.
+};
+
 class Conversation {
 public:
     virtual ~Conversation() = default;
     virtual void on_start(ConversationState& state, TimePoint now, Speaker& speaker) = 0;
+    // In place of on_start, `state` being new.
+    virtual void on_resume(ConversationState& state, const LostStream& lost, TimePoint now, Speaker& speaker) = 0;
     virtual void on_audio(ConversationState& state, CallerAudio audio, TimePoint now, Speaker& speaker) = 0;
     virtual void on_dtmf(ConversationState& state, char digit, TimePoint now, Speaker& speaker) = 0;
     virtual void on_mark(ConversationState& state, std::string_view name, TimePoint now, Speaker& speaker) = 0;

@@ -37,6 +37,18 @@ void GreetingConversation::on_start(ConversationState& state, TimePoint now, Spe
     speak(state, Prompt::greeting, now, speaker);
 }
 
+void GreetingConversation::on_resume(ConversationState& state, const LostStream& lost, TimePoint now,
+                                     Speaker& speaker) {
+    const ConversationState& before = lost.conversation;
+    state.heartbeat_at_ns = ns(now + heartbeat);
+    state.heartbeats = before.heartbeats;
+    state.noise_floor = before.noise_floor;
+    state.turn = before.turn;
+    if (before.prompt != 0) {  // Broken off while it was being said: once more from its beginning.
+        speak(state, static_cast<Prompt>(before.prompt), now, speaker);
+    }
+}
+
 void GreetingConversation::on_audio(ConversationState& state, CallerAudio audio, TimePoint now, Speaker& speaker) {
     if (ns(now) < state.play_until_ns + ns(refractory)) {
         state.voice_frames = 0;

@@ -15,6 +15,7 @@ public:
     explicit GreetingConversation(const PromptLibrary& prompts) : prompts_(prompts) {}
 
     void on_start(ConversationState& state, TimePoint now, Speaker& speaker) override;
+    void on_resume(ConversationState& state, const LostStream& lost, TimePoint now, Speaker& speaker) override;
     void on_audio(ConversationState& state, CallerAudio audio, TimePoint now, Speaker& speaker) override;
     void on_dtmf(ConversationState& state, char digit, TimePoint now, Speaker& speaker) override;
     void on_mark(ConversationState& state, std::string_view name, TimePoint now, Speaker& speaker) override;

@@ -7,6 +7,7 @@
 #include "common/ensure.hpp"
 #include "common/log_line.hpp"
 #include "worker/base64.hpp"
+#include "worker/call_record.hpp"
 #include "worker/echo_responder.hpp"
 #include "worker/mulaw.hpp"
 #include "worker/ws_log.hpp"
@@ -25,6 +26,13 @@ std::int64_t ns(Duration duration) {
 }
 std::int64_t ns(TimePoint time) {
     return ns(time.time_since_epoch());
+}
+
+// The first sign of the end counts.
+void decide(CallState& state, StreamFate fate) {
+    if (state.fate == StreamFate::open) {
+        state.fate = fate;
+    }
 }
 
 std::string_view as_text(std::span<const std::uint8_t> bytes) {
@@ -205,7 +213,32 @@ void MediaStream::on_start(CallState& state, const StreamMessage& message, TimeP
     }
     state.phase = StreamPhase::streaming;
     log_later(ws_log::start(state.stream_sid.view(), state.mode));
-    if (state.mode == WsMode::ai) {
+    begin_conversation(state, message, now);
+    // Only now: until the slot has this key, the call's stream before is the newest.
+    call_.entry().sid_key.store(state.call_sid.empty() ? 0 : sid_key(state.call_sid.view()), std::memory_order_release);
+}
+
+void MediaStream::begin_conversation(CallState& state, const StreamMessage& message, TimePoint now) {
+    const std::string_view token = message.parameter("resume");
+    const auto resumed =
+        token.empty() || !context_.resume ? std::nullopt : context_.resume(state.call_sid.view(), token);
+    if (resumed) {
+        state.resumes = static_cast<std::uint8_t>(resumed->number);
+        state.rx = resumed->state ? resumed->state->rx : 0;
+        state.tx = resumed->state ? resumed->state->tx : 0;
+        log_later(log_line("call_resumed", {{"call", state.call_sid.view()},
+                                            {"stream", state.stream_sid.view()},
+                                            {"resume", resumed->number},
+                                            {"known", resumed->state.has_value()},
+                                            {"rx", state.rx},
+                                            {"tx", state.tx}}));
+    }
+    if (state.mode != WsMode::ai) {
+        return;
+    }
+    if (resumed && resumed->state) {
+        context_.conversation.on_resume(state.conversation, {resumed->state->conversation, resumed->slot}, now, *this);
+    } else {
         context_.conversation.on_start(state.conversation, now, *this);
     }
 }
@@ -249,6 +282,7 @@ void MediaStream::on_stop(CallState& state, TimePoint /*now*/) {
         return;
     }
     log_later(ws_log::stop(state.stream_sid.view(), state.rx, state.tx));
+    decide(state, StreamFate::finished);
     state.phase = StreamPhase::stopped;
     send_close(state, ws_close::normal);
 }
@@ -258,6 +292,10 @@ void MediaStream::finish(CallState& state, std::uint16_t code) {
     if (state.phase != StreamPhase::stopped) {
         log_later(ws_log::closed(state.stream_sid.view(), state.rx, state.tx));
     }
+    // A close frame without `stop` that is no plain farewell comes from something between Twilio and us.
+    decide(state, code == ws_close::normal || code == ws_close::no_code || code == ws_close::policy
+                      ? StreamFate::finished
+                      : StreamFate::lost);
     send_close(state, code);
     state.phase = StreamPhase::closed;
 }
@@ -289,6 +327,8 @@ void MediaStream::close(std::uint16_t code, std::string_view why, TimePoint now)
         return;
     }
     CallState& state = call_.begin();
+    // Only these mean the server's trouble, not the call's end.
+    decide(state, code == ws_close::going_away || code == ws_close::internal ? StreamFate::lost : StreamFate::finished);
     if (!state.frames.close_sent) {
         log_later(ws_log::error(state.stream_sid.view(), why));
         log_later(ws_log::closed(state.stream_sid.view(), state.rx, state.tx));
@@ -303,7 +343,9 @@ void MediaStream::condemn(std::string_view why, TimePoint now) {
     if (closed()) {
         return;
     }
-    call_.begin().frames.deaf = true;
+    CallState& state = call_.begin();
+    state.frames.deaf = true;
+    decide(state, StreamFate::finished);  // Connected again it would end two workers more.
     commit();
     close(ws_close::internal, why, now);
 }
@@ -313,6 +355,7 @@ void MediaStream::on_peer_gone() {
         return;
     }
     CallState& state = call_.begin();
+    decide(state, StreamFate::lost);
     if (state.phase != StreamPhase::stopped) {
         log_later(ws_log::closed(state.stream_sid.view(), state.rx, state.tx));
     }

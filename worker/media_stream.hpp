@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,13 @@ protected:
     ~LineLog() = default;
 };
 
+// What a stream with a resume token goes on with.
+struct ResumedCall {
+    std::uint32_t number = 0;  // From 1: how often the call was connected again.
+    std::uint32_t slot = no_slot;
+    std::optional<CallState> state{};  // Of the stream before; nothing: not known here.
+};
+
 // Given to every stream of a worker.
 struct StreamContext {
     Conversation& conversation;
@@ -44,6 +52,8 @@ struct StreamContext {
     bool hebrew_realtime = true;
     // Judges `start`: (call sid, token parameter). Empty when signatures are off.
     std::function<bool(std::string_view, std::string_view)> token_valid;
+    // Judges `start` with a resume token: (call sid, token). Nothing: not valid, the stream begins anew.
+    std::function<std::optional<ResumedCall>(std::string_view, std::string_view)> resume{};
     Duration start_max = std::chrono::seconds(60);    // Upgrade to `start`; a person typing a test needs some.
     Duration silence_max = std::chrono::seconds(10);  // Twilio sends 50 messages a second; this long without is dead.
     Duration close_max = std::chrono::seconds(5);     // Our close frame to the peer's.
@@ -97,6 +107,7 @@ private:
     void on_text(CallState& state, std::string_view text, TimePoint now);
     void on_control(CallState& state, WsOpcode opcode, std::span<const std::uint8_t> payload);
     void on_start(CallState& state, const StreamMessage& message, TimePoint now);
+    void begin_conversation(CallState& state, const StreamMessage& message, TimePoint now);
     void on_media(CallState& state, std::string_view stream_sid, std::string_view payload, TimePoint now);
     void on_stop(CallState& state, TimePoint now);
     void finish(CallState& state, std::uint16_t code);

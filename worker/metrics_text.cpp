@@ -86,6 +86,9 @@ void add_installation(Page& page, const WebContext& context, bool ready) {
     page.metric("agentlocator_poisoned_calls_total", "counter",
                 "Calls closed because handling them ended two workers.");
     page.sample({}, std::to_string(context.poisoned));
+    page.metric("agentlocator_resumed_calls_total", "counter",
+                "Streams that went on with a call whose connection was lost.");
+    page.sample({}, std::to_string(context.resumed));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 // Stateless: any worker, and the next one after a crash or a deploy, verifies it. It may be presented more than once
 // until it expires; that needs the auth token's holder or the caller's own stream to leak it within those seconds.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,18 @@ inline constexpr std::int64_t stream_token_seconds = 120;
 
 // True when `start` must present a token: Twilio's signatures are checked, so strangers are to be kept out.
 [[nodiscard]] bool stream_token_required(const Settings& settings);
+
+// How often one call is connected again after its connection was lost: more means that the line is bad, not the moment.
+inline constexpr std::uint32_t resumes_max = 3;
+
+// The token of a stream that goes on with a call: r1.<n>.<expiry>.<seal over all of it and the call sid>, n counting
+// from 1. Signed like the other, so that any host knows how often this call was resumed.
+[[nodiscard]] std::string mint_resume_token(const Settings& settings, std::string_view instance,
+                                            std::string_view call_sid, std::uint32_t resume, std::int64_t now);
+// Which resume a token is for; nothing when it is not a valid one for this call now.
+[[nodiscard]] std::optional<std::uint32_t> check_resume_token(const Settings& settings, std::string_view instance,
+                                                              std::string_view token, std::string_view call_sid,
+                                                              std::int64_t now);
 
 // Without an auth token the key comes from the instance id, which /version tells everybody: such a token proves
 // nothing, and none is required then.

@@ -106,6 +106,7 @@ ConnectDocument connect_document(const ConnectCall& call) {
     add_parameter(document, "from", call.from);
     add_parameter(document, "to", call.to);
     add_parameter(document, "token", call.token);
+    add_parameter(document, "resume", call.resume);
     xml += "</Stream></Connect><Hangup/></Response>";
     return document;
 }

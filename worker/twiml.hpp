@@ -19,7 +19,8 @@ struct ConnectCall {
     std::string_view call_sid;
     std::string_view from;
     std::string_view to;
-    std::string_view token;  // Empty: no such parameter.
+    std::string_view token;     // Empty: no such parameter.
+    std::string_view resume{};  // The same.
 };
 
 struct ConnectDocument {

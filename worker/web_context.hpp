@@ -3,11 +3,13 @@
 // a WebContext, calls route(), writes the log lines and sends the answer. Nothing here touches disk, network or clock.
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "common/call_state.hpp"
 #include "common/config.hpp"
 #include "common/http_message.hpp"
 #include "common/ws_mode.hpp"
@@ -43,6 +45,12 @@ struct ReadyProblem {
     std::string cause;
 };
 
+// What became of a call's newest stream (worker/call_record).
+struct LastStream {
+    StreamFate fate = StreamFate::open;
+    std::uint32_t resumes = 0;  // How often the call had been connected again before it.
+};
+
 // Valid for one call of route().
 struct WebContext {
     const Settings& settings;
@@ -53,9 +61,13 @@ struct WebContext {
     WsMode mode = WsMode::ai;         // For new calls.
     std::uint32_t live_calls = 0;     // Of the whole installation.
     std::uint64_t poisoned = 0;       // Calls closed for ending two workers.
+    std::uint64_t resumed = 0;        // Streams that went on with a call whose connection was lost.
     std::uint32_t call_capacity = 0;  // Slots of the slab; MAX_CONCURRENT_CALLS may set a lower limit.
     std::int64_t now = 0;             // Wall clock, seconds since 1970: tokens and documents, never intervals.
     std::int64_t started_at = 0;      // Same clock, when the supervisor (or a lone worker) started.
+    // Of a call that had a stream here. Nothing: not known. The store is to be asked next, once a host may answer for
+    // another's calls.
+    std::function<std::optional<LastStream>(std::string_view call_sid)> last_stream{};
     // Called for /readyz and /metrics only, so that the other routes do not pay for the collecting.
     std::function<std::vector<ReadyProblem>()> problems;
     std::function<std::vector<WorkerMetrics>()> metrics;  // All workers: any of them may be asked.

@@ -1,12 +1,14 @@
 #include "worker/webhook.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "common/log_line.hpp"
 #include "worker/base_url.hpp"
 #include "worker/http_reply.hpp"
 #include "worker/stream_token.hpp"
+#include "worker/twilio_signature.hpp"
 #include "worker/twiml.hpp"
 
 namespace agentlocator {
@@ -113,12 +115,67 @@ RouteResult stream_status(const WebRequest& request) {
     return result;
 }
 
+namespace {
+
+// Whether the call behind this request broke off, and is to be connected again. `line` says why not, where that is
+// news.
+std::optional<std::uint32_t> next_resume(const WebRequest& request, std::string& line) {
+    const WebContext& context = request.context;
+    const std::string_view call_sid = field(request.fields, "CallSid");
+    // Only while somebody holds the line.
+    if (call_sid.empty() || field(request.fields, "CallStatus") != "in-progress" || !context.last_stream) {
+        return std::nullopt;
+    }
+    const auto last = context.last_stream(call_sid);
+    if (!last || last->fate == StreamFate::finished) {
+        return std::nullopt;
+    }
+    const auto refused = [&](std::string_view reason, std::string_view remedy) {
+        line = log_line("resume_refused", {{"call", log_cut(call_sid)}, {"reason", reason}, {"remedy", remedy}});
+        return std::nullopt;
+    };
+    if (stream_token_required(context.settings) &&
+        check_signature(request.http, request.fields,
+                        signed_url_candidates(request.http, context.settings, context.remote_address),
+                        context.settings) != SignatureVerdict::genuine) {
+        return refused("signature", "whoever asked is not Twilio, or PUBLIC_BASE_URL is not what Twilio calls");
+    }
+    if (last->resumes >= resumes_max) {
+        return refused("limit", "its connection broke again and again: look at the proxy and the network before it");
+    }
+    return last->resumes + 1;
+}
+
+}  // namespace
+
 RouteResult stream_ended(const WebRequest& request) {
     const FormFields& fields = request.fields;
-    return {.answer = xml_reply(empty_document()),
-            .log = {"STREAM_ENDED call=" + log_text(field(fields, "CallSid")) +
-                    " stream=" + log_text(field(fields, "StreamSid")) +
-                    " status=" + log_text(either(fields, "Status", "CallStatus"))}};
+    const WebContext& context = request.context;
+    const std::string_view call_sid = field(fields, "CallSid");
+    std::vector<std::string> log = {"STREAM_ENDED call=" + log_text(call_sid) +
+                                    " stream=" + log_text(field(fields, "StreamSid")) +
+                                    " status=" + log_text(either(fields, "Status", "CallStatus"))};
+    std::string why_not;
+    const auto resume = next_resume(request, why_not);
+    const auto base = public_base(request.http, context.settings, context.remote_address);
+    if (!why_not.empty()) {
+        log.push_back(std::move(why_not));
+    }
+    if (!resume || !base) {
+        return {.answer = xml_reply(empty_document()), .log = std::move(log)};
+    }
+    const std::string token = mint_stream_token(context.settings, context.instance, call_sid, context.now);
+    const std::string resume_token =
+        mint_resume_token(context.settings, context.instance, call_sid, *resume, context.now);
+    RouteResult result = connect({.base = *base,
+                                  .call_sid = call_sid,
+                                  .from = field(fields, "From"),
+                                  .to = field(fields, "To"),
+                                  .token = token,
+                                  .resume = resume_token});
+    log.push_back(log_line("call_reconnected", {{"call", log_cut(call_sid)}, {"resume", *resume}}));
+    result.log.insert(result.log.begin(), log.begin(), log.end());
+    return result;
 }
 
 RouteResult call_status(const WebRequest& request) {

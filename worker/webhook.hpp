@@ -3,8 +3,9 @@
 //
 //   incoming_call     connect the call to the media path, or the apology when every line is taken
 //   stream_status     204 whatever the body: anything else is reported as 15003 (F-13)
-//   stream_ended      200 with an empty document always: it is the <action> of <Connect>; 204 there is 12100 and made
-//                     Twilio connect the call a second time to a dead stream (F-9)
+//   stream_ended      200 with a document always: it is the <action> of <Connect>; 204 there is 12100 and made Twilio
+//                     connect the call a second time to a dead stream (F-9). Empty, unless the stream broke off while
+//                     somebody holds the line: then the call is connected again, at most resumes_max times
 //   call_status       204
 //   handle_recording  as the action of <Record> an empty document, as a status callback 204
 #include "common/http_message.hpp"

@@ -246,6 +246,8 @@ void CallFlow::open_stream(TimePoint now, const Url& url, const TwimlNode* strea
     stream_sid_ = plan.ids.stream_sid = "MZ" + random_.hex_digits(32);
     if (report_.streams.size() > 0) {
         plan.digits.clear();
+        plan.faults.remove(FaultKind::cut_once);
+        plan.faults.remove(FaultKind::leave_once);
     }
     stream_name_ = stream_sid_;
     stream_callback_.clear();

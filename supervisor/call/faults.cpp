@@ -10,6 +10,8 @@ const std::vector<FaultInfo>& fault_table() {
     using enum FaultKind;
     static const std::vector<FaultInfo> table{
         {drop_tcp, "drop-tcp", 2, "s", "cut the connection after this long, no close frame"},
+        {cut_once, "cut-once", 2, "s", "the same, in the call's first stream only"},
+        {leave_once, "leave-once", 2, "s", "leave the first stream after this long, its connection stays open"},
         {close_without_stop, "close-without-stop", 2, "s", "close frame after this long, but no stop"},
         {freeze, "freeze", 2, "s", "after this long send and answer nothing, socket open"},
         {delay_marks, "delay-marks", 500, "ms", "echo every mark this much late"},
@@ -64,6 +66,10 @@ Result<bool> Faults::add(std::string_view text) {
     return true;
 }
 
+void Faults::remove(FaultKind kind) {
+    std::erase_if(list_, [kind](const Fault& fault) { return fault.kind == kind; });
+}
+
 std::optional<double> Faults::value(FaultKind kind) const {
     const auto found = std::find_if(list_.begin(), list_.end(), [&](const Fault& f) { return f.kind == kind; });
     return found == list_.end() ? std::nullopt : std::optional<double>(found->value);
@@ -89,7 +95,7 @@ bool Faults::excuse_close(std::uint16_t code) const {
 
 bool Faults::excuse_loss() const {
     using enum FaultKind;
-    return has(drop_tcp) || has(freeze);
+    return has(drop_tcp) || has(cut_once) || has(leave_once) || has(freeze);
 }
 
 }  // namespace agentlocator::call

@@ -12,6 +12,8 @@ namespace agentlocator::call {
 
 enum class FaultKind : std::uint8_t {
     drop_tcp,            // At a moment: the connection is cut, no close frame.
+    cut_once,            // The same, in the call's first stream only.
+    leave_once,          // At a moment of the first stream: it is over for us, but its connection stays open.
     close_without_stop,  // At a moment: a close frame, but no stop before it.
     freeze,              // At a moment: nothing is sent or answered any more; the socket stays open.
     delay_marks,         // Every mark is echoed late.
@@ -52,6 +54,7 @@ class Faults {
 public:
     // "delay-marks=300". Error: unknown name, or a value that is not a positive number.
     [[nodiscard]] Result<bool> add(std::string_view text);
+    void remove(FaultKind kind);
     [[nodiscard]] bool has(FaultKind kind) const { return value(kind).has_value(); }
     [[nodiscard]] std::optional<double> value(FaultKind kind) const;
     [[nodiscard]] bool empty() const { return list_.empty(); }

@@ -24,6 +24,12 @@ bool StreamSession::apply_faults(TimePoint now) {
         end(StreamEnd::cut, "drop-tcp");
         return false;
     }
+    if (is_moment(FaultKind::cut_once) || is_moment(FaultKind::leave_once)) {
+        output_.clear();
+        left_open_ = is_moment(FaultKind::leave_once);
+        end(StreamEnd::cut, left_open_ ? "leave-once" : "cut-once");
+        return false;
+    }
     if (is_moment(FaultKind::close_without_stop)) {
         report_.end = StreamEnd::caller;
         report_.end_detail = "close-without-stop";

@@ -427,6 +427,9 @@ const StreamReport& StreamSession::report() {
     report_.longest_hole = playback_.longest_hole();
     if (ledger_) {
         report_.ledger = ledger_->counts();
+        if (report_.end == StreamEnd::cut) {  // Answers on their way went with the connection.
+            report_.ledger.sent = report_.ledger.answered;
+        }
         report_.latency = ledger_->latency();
     }
     return report_;

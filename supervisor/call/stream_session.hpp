@@ -113,6 +113,8 @@ public:
     [[nodiscard]] bool opened() const { return opened_; }
     // Over: the shell sends what is left of output(), unless the end is `cut`, and closes the socket.
     [[nodiscard]] bool ended() const { return phase_ == Phase::ended; }
+    // Over for us, but the connection is to stay open (leave-once).
+    [[nodiscard]] bool left_open() const { return left_open_; }
     // With `fast`: the next tick need not wait for the wall clock.
     [[nodiscard]] bool may_tick() const { return phase_ == Phase::streaming && pings_out_ < fast_pings_max; }
     [[nodiscard]] const StreamReport& report();
@@ -154,6 +156,7 @@ private:
     Phase phase_ = Phase::connecting;
     bool opened_ = false;
     bool frozen_ = false;
+    bool left_open_ = false;
     bool close_sent_ = false;
     bool close_received_ = false;
     bool stop_was_read_ = false;  // The server answered the ping that followed stop.

@@ -118,6 +118,7 @@ StatusView SupervisorRunner::status_view() const {
         view.calls_live += worker.calls;
     }
     view.calls_moved = keeper_.vault().moved();
+    view.calls_resumed = context_.slab->resumed.load();
     view.calls_poisoned = keeper_.vault().poisoned();
     view.bridge_detail = context_.bridge_detail;
     view.problems = problems();

@@ -170,6 +170,15 @@ void MediaPeer::condemn(std::string_view why) {
     settle();
 }
 
+void MediaPeer::lose() {
+    {
+        const InHand in_hand(shell_.entry(), slot_);
+        transfer_.stream().on_peer_gone();
+        transfer_.drop_unsent();
+    }
+    settle();
+}
+
 void MediaPeer::release() {
     ENSURE(!ended_);
     if (watched_ != 0) {

@@ -41,6 +41,8 @@ public:
     void on_tick(TimePoint now);
     void close(std::uint16_t code, std::string_view why);
     void condemn(std::string_view why);
+    // Nobody is at the other end any more.
+    void lose();
     // Lets go: nothing more is read, sent or changed. The caller hands the call back to the supervisor.
     void release();
 

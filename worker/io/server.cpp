@@ -15,6 +15,7 @@
 
 #include "common/exit_code.hpp"
 #include "common/log_line.hpp"
+#include "worker/call_record.hpp"
 #include "worker/router.hpp"
 #include "worker/stream_token.hpp"
 
@@ -97,6 +98,7 @@ Server::Server(ServerParts parts)
                    TokenVerdict::ok;
         };
     }
+    context_.resume = [this](std::string_view call_sid, std::string_view token) { return resumed(call_sid, token); };
     entry_.heartbeat_ns.store(steady_ns(Clock::now()), std::memory_order_relaxed);
     loop_.add(listener_.get(), EPOLLIN, *listener_sink_);
     listening_ = true;
@@ -126,6 +128,10 @@ void Server::turn() {
     const std::size_t events = loop_.run_once(ticking ? Duration::zero() : sweep_every);
     const TimePoint now = Clock::now();
     entry_.heartbeat_ns.store(steady_ns(now), std::memory_order_relaxed);
+    if (const std::uint64_t superseded = slab_.superseded.load(std::memory_order_relaxed);
+        superseded != std::exchange(superseded_seen_, superseded)) {
+        end_superseded();
+    }
     if (now >= next_sweep_) {
         next_sweep_ = now + sweep_every;
         sweep(now);
@@ -233,19 +239,26 @@ void Server::purge_http() {
 }
 
 RouteResult Server::on_request(const HttpRequest& request, const HttpPeer& peer) {
-    WebContext context{.settings = settings_,
-                       .build = build_,
-                       .instance = slab_.instance.data(),
-                       .worker = seat_,
-                       .remote_address = peer.remote_address(),
-                       .mode = static_cast<WsMode>(slab_.mode.load(std::memory_order_relaxed)),
-                       .live_calls = live_calls(),
-                       .poisoned = slab_.poisoned.load(std::memory_order_relaxed),
-                       .call_capacity = call_slots_max,
-                       .now = ::time(nullptr),
-                       .started_at = started_at_,
-                       .problems = [this] { return problems(); },
-                       .metrics = [this] { return metrics(); }};
+    WebContext context{
+        .settings = settings_,
+        .build = build_,
+        .instance = slab_.instance.data(),
+        .worker = seat_,
+        .remote_address = peer.remote_address(),
+        .mode = static_cast<WsMode>(slab_.mode.load(std::memory_order_relaxed)),
+        .live_calls = live_calls(),
+        .poisoned = slab_.poisoned.load(std::memory_order_relaxed),
+        .resumed = slab_.resumed.load(std::memory_order_relaxed),
+        .call_capacity = call_slots_max,
+        .now = ::time(nullptr),
+        .started_at = started_at_,
+        .last_stream =
+            [this](std::string_view call_sid) {
+                const auto record = find_call(slab_, call_sid);
+                return record ? std::optional(LastStream{record->fate(), record->state.resumes}) : std::nullopt;
+            },
+        .problems = [this] { return problems(); },
+        .metrics = [this] { return metrics(); }};
     RouteResult result = route(request, context);
     entry_.requests.fetch_add(1, std::memory_order_relaxed);
     if (result.refused) {

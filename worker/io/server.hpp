@@ -62,9 +62,11 @@ private:
               int fd = -1);
     void adopt(const ControlPacket& packet, UniqueFd socket);
     void release(const ControlPacket& packet);
-    [[nodiscard]] std::optional<std::uint32_t> claim_slot();
     void add_peer(std::unique_ptr<MediaPeer> peer);
     void on_call_done(MediaPeer& peer);
+    // A stream with this token goes on with an older one of its call.
+    [[nodiscard]] std::optional<ResumedCall> resumed(std::string_view call_sid, std::string_view token);
+    void end_superseded();
     void remove_peer(std::uint32_t slot);
     // Accept no more, finish what is open, then leave. At once when `deadline` passes.
     void drain(std::optional<Duration> deadline);
@@ -107,6 +109,7 @@ private:
     bool draining_ = false;
     bool listening_ = false;
     bool purging_ = false;
+    std::uint64_t superseded_seen_ = 0;
     bool done_ = false;
 };
 

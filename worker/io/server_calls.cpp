@@ -6,26 +6,15 @@
 #include "common/io/socket_count.hpp"
 #include "common/log_line.hpp"
 #include "worker/call_adoption.hpp"
+#include "worker/call_record.hpp"
 #include "worker/io/server.hpp"
+#include "worker/stream_token.hpp"
 
 namespace agentlocator {
 
-std::optional<std::uint32_t> Server::claim_slot() {
-    for (std::uint32_t i = 0; i < call_slots_max; ++i) {
-        const std::uint32_t slot = (next_slot_ + i) % call_slots_max;
-        std::uint32_t free = no_worker;
-        if (slab_.directory[slot].owner.load(std::memory_order_relaxed) == no_worker &&
-            slab_.directory[slot].owner.compare_exchange_strong(free, worker_ + 1)) {
-            next_slot_ = slot + 1;
-            return slot;
-        }
-    }
-    return std::nullopt;
-}
-
 void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<const char> behind) {
     const auto count = count_socket(socket.get());
-    const auto slot = count ? claim_slot() : std::nullopt;
+    const auto slot = count ? claim_slot(slab_, worker_, next_slot_, Clock::now()) : std::nullopt;
     if (!slot) {
         const std::string line = log_line(
             "stream_refused", {{"cause", count ? "all " + std::to_string(call_slots_max) + " call slots are in use"
@@ -34,6 +23,7 @@ void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<co
         return;  // Closes the connection before the 101: Twilio reports 31920.
     }
     CRASH_POINT(slot_claimed);
+    next_slot_ = *slot + 1;
     SlotEntry& entry = slab_.directory[*slot];
     const std::uint64_t call = slab_.next_call.fetch_add(1);
     CallHandle(slab_, *slot).reset();
@@ -77,10 +67,35 @@ void Server::on_call_done(MediaPeer& peer) {
     CRASH_POINT(closing_untold);
     tell(PacketType::call_closed, peer.slot(), call);
     CRASH_POINT(closing_told);
-    entry.call.store(0);
-    entry.owner.store(no_worker, std::memory_order_release);
+    free_slot(entry, Clock::now());
     CRASH_POINT(closing_freed);
     remove_peer(peer.slot());
+}
+
+std::optional<ResumedCall> Server::resumed(std::string_view call_sid, std::string_view token) {
+    const auto number = check_resume_token(settings_, slab_.instance.data(), token, call_sid, ::time(nullptr));
+    if (!number) {
+        return std::nullopt;
+    }
+    ResumedCall call;
+    call.number = *number;
+    if (const auto record = find_call(slab_, call_sid)) {
+        if (record->served) {
+            supersede(slab_, record->slot);  // Half-open: Twilio has left it, we had not noticed.
+        }
+        call.slot = record->slot;
+        call.state = record->state;
+    }
+    slab_.resumed.fetch_add(1, std::memory_order_relaxed);
+    return call;
+}
+
+void Server::end_superseded() {
+    for (auto& [slot, peer] : calls_) {
+        if (peer && slab_.directory[slot].superseded.load(std::memory_order_acquire) != 0) {
+            peer->lose();
+        }
+    }
 }
 
 // Deferred: the peer may be the one that is talking to us.

@@ -199,6 +199,10 @@ void Caller::look(TimePoint now) {
     }
     if (stream_->ended()) {
         const std::unique_ptr<StreamSession> over = std::move(stream_);
+        if (over->left_open() && connection_) {
+            loop_.remove(connection_->fd(), *this);
+            left_.push_back(std::move(connection_));
+        }
         close_stream();
         flow_.on_stream_over(now, over->report(), over->ticks());
         return perform();

@@ -76,6 +76,7 @@ private:
     CallFlow flow_;
     std::unique_ptr<StreamSession> stream_;
     std::unique_ptr<CurlConnection> connection_;
+    std::vector<std::unique_ptr<CurlConnection>> left_;  // Streams we left without closing them.
     FrameClock::Tick on_tick_;
     std::string bytes_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For callbacks that may come after us.

@@ -399,3 +399,76 @@ TEST_CASE("media_stream: a condemned call is closed with 1011 and nothing of it 
     CHECK(t.stream.closed());
     CHECK(std::count(t.log.lines.begin(), t.log.lines.end(), "WS_DONE sid=MZ1 rx=1 tx=1") == 1);
 }
+
+TEST_CASE("media_stream: what ends a call for good, and what only breaks it off") {
+    const auto fate = [](auto&& end) {
+        StreamUnderTest t(WsMode::echo);
+        t.start();
+        end(t);
+        return t.state().fate;
+    };
+    const auto peer_closes = [&](std::string payload) {
+        return fate([&](StreamUnderTest& t) { t.feed(client_frame(payload, WsOpcode::close)); });
+    };
+    CHECK(fate([](StreamUnderTest&) {}) == StreamFate::open);
+    CHECK(fate([](StreamUnderTest& t) { t.stream.on_peer_gone(); }) == StreamFate::lost);
+    CHECK(fate([](StreamUnderTest& t) {
+              t.text(R"({"event":"stop","streamSid":"MZ1"})");
+              t.stream.on_peer_gone();
+          }) == StreamFate::finished);
+    CHECK(peer_closes("\x03\xe8") == StreamFate::finished);  // 1000
+    CHECK(peer_closes("") == StreamFate::finished);          // 1005
+    CHECK(peer_closes("\x03\xe9") == StreamFate::lost);      // 1001: a proxy that restarts.
+    CHECK(peer_closes("\x03\xf4") == StreamFate::lost);      // 1012
+    CHECK(fate([](StreamUnderTest& t) { t.stream.close(ws_close::normal, "goodbye", t.now); }) == StreamFate::finished);
+    CHECK(fate([](StreamUnderTest& t) { t.stream.close(ws_close::going_away, "stop", t.now); }) == StreamFate::lost);
+    CHECK(fate([](StreamUnderTest& t) { t.stream.close(ws_close::internal, "take-over", t.now); }) == StreamFate::lost);
+    CHECK(fate([](StreamUnderTest& t) { t.stream.condemn("poison", t.now); }) == StreamFate::finished);
+    CHECK(fate([](StreamUnderTest& t) {
+              t.now += std::chrono::seconds(11);
+              t.stream.on_tick(t.now);
+          }) == StreamFate::lost);
+}
+
+TEST_CASE("media_stream: a stream with a resume token goes on counting and does not greet again") {
+    StreamUnderTest first(WsMode::ai);
+    first.start();
+    first.media(one_frame);
+    for (int i = 0; i < 20; ++i) {  // The greeting is said to its end.
+        first.now += std::chrono::milliseconds(100);
+        first.stream.on_tick(first.now);
+    }
+    first.stream.on_peer_gone();
+    const CallState lost = first.state();
+    CHECK(lost.conversation.prompt == 0);
+
+    StreamUnderTest t(WsMode::ai);
+    t.context.resume = [&](std::string_view call, std::string_view token) -> std::optional<ResumedCall> {
+        return call == "CA1" && token == "good" ? std::optional(ResumedCall{2, 9, lost}) : std::nullopt;
+    };
+    t.start(R"("resume":"good")");
+    CHECK(t.state().resumes == 2);
+    CHECK(t.state().rx == 1);
+    CHECK(t.state().tx == lost.tx);
+    CHECK(t.state().conversation.turn == lost.conversation.turn);
+    CHECK(t.sent().empty());
+    CHECK(std::count(t.log.lines.begin(), t.log.lines.end(),
+                     "event=call_resumed call=CA1 stream=MZ1 resume=2 known=true rx=1 tx=" + std::to_string(lost.tx)) ==
+          1);
+    CHECK(t.call().entry().sid_key.load() != 0);
+
+    StreamUnderTest forged(WsMode::ai);
+    forged.context.resume = t.context.resume;
+    forged.start(R"("resume":"bad")");
+    CHECK(forged.state().resumes == 0);
+    CHECK(events(forged.sent()).at(0) == "clear");  // The greeting.
+
+    StreamUnderTest interrupted(WsMode::ai);  // Broken off in the middle of the greeting: it is said again.
+    interrupted.context.resume = [&](std::string_view, std::string_view) {
+        CallState state;
+        state.conversation.prompt = 1;
+        return std::optional(ResumedCall{1, 9, state});
+    };
+    interrupted.start(R"("resume":"good")");
+    CHECK(events(interrupted.sent()).size() == 6);
+}

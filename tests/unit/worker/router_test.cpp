@@ -368,3 +368,51 @@ TEST_CASE("router: bytes that are no request are answered and the connection end
     CHECK(response.close);
     CHECK(response.body == "Request Header Fields Too Large\n");
 }
+
+TEST_CASE("router: stream_ended connects a call again that broke off while somebody holds the line") {
+    WebFixture web;
+    web.sign_with("0f1e2d3c4b5a69788796a5b4c3d2e1f0");
+    std::optional<LastStream> last;
+    web.context.last_stream = [&](std::string_view call) { return call == "CA1" ? last : std::nullopt; };
+    const std::string in_progress = "CallSid=CA1&CallStatus=in-progress&From=%2B972501234567&To=%2B97237600000";
+    const auto ask = [&](const std::string& body, bool sign = true) {
+        const auto result = route(
+            sign ? web.signed_post("/webhook/stream_ended", body) : WebFixture::post("/webhook/stream_ended", body),
+            web.context);
+        CHECK(status_of(result) == 200);
+        return std::pair(response_of(result).body, result.log);
+    };
+    const auto is_empty = [](const std::string& body) { return contains(body, "<Response/>"); };
+
+    CHECK(is_empty(ask(in_progress).first));                              // Not a call of ours.
+    for (const StreamFate fate : {StreamFate::lost, StreamFate::open}) {  // open: half-open, Twilio noticed first.
+        for (std::uint32_t resumes = 0; resumes <= resumes_max; ++resumes) {
+            last = LastStream{fate, resumes};
+            const auto [body, log] = ask(in_progress);
+            CAPTURE(body);
+            if (resumes == resumes_max) {
+                CHECK(is_empty(body));
+                CHECK(contains(log.back(), "event=resume_refused call=CA1 reason=limit"));
+                continue;
+            }
+            const auto at = body.find(R"(name="resume" value=")");
+            REQUIRE(at != std::string::npos);
+            const std::string token = body.substr(at + 21, body.find('"', at + 21) - at - 21);
+            CHECK(check_resume_token(web.settings, web.context.instance, token, "CA1", web.context.now) == resumes + 1);
+            CHECK(contains(body, R"(<Connect action="https://voice.example.com/webhook/stream_ended")"));
+            CHECK(contains(body, R"(name="from" value="+972501234567")"));
+            CHECK(contains(log.back(), "event=call_reconnected call=CA1 resume=" + std::to_string(resumes + 1)));
+        }
+    }
+    last = LastStream{StreamFate::lost, 0};
+    for (const char* status : {"completed", "busy", "failed", "no-answer", "canceled", "ringing", ""}) {
+        CHECK(is_empty(ask("CallSid=CA1&CallStatus=" + std::string(status)).first));
+    }
+    CHECK(is_empty(ask("CallSid=CA1").first));
+    CHECK(is_empty(ask("CallStatus=in-progress").first));
+    const auto [forged, log] = ask(in_progress, false);  // A token for whoever knows a call sid would be a way in.
+    CHECK(is_empty(forged));
+    CHECK(contains(log.back(), "event=resume_refused call=CA1 reason=signature"));
+    last = LastStream{StreamFate::finished, 0};
+    CHECK(is_empty(ask(in_progress).first));
+}

@@ -106,3 +106,25 @@ TEST_CASE("digest: published vectors") {
     CHECK(to_base64("").empty());
     CHECK(to_base64url("\xfb\xff\xbf\xfe") == "-_-__g");
 }
+
+TEST_CASE("stream_token: a resume token says which resume it is for, and nobody else can say so") {
+    for (std::uint32_t n = 1; n <= resumes_max; ++n) {
+        const std::string token = mint_resume_token(ours, "instance", call, n, now);
+        CHECK(check_resume_token(ours, "instance", token, call, now) == n);
+        CHECK_FALSE(check_resume_token(ours, "instance", token, call, now + stream_token_seconds).has_value());
+        CHECK_FALSE(check_resume_token(ours, "instance", token, "CA2", now).has_value());
+        CHECK(check(token) == TokenVerdict::malformed);  // It opens no stream by itself.
+        for (std::size_t i = 0; i < token.size(); ++i) {
+            std::string changed = token;
+            changed[i] = changed[i] == '1' ? '2' : '1';
+            CHECK_FALSE(check_resume_token(ours, "instance", changed, call, now).has_value());
+        }
+        CHECK(token.size() < 100);
+    }
+    CHECK_FALSE(check_resume_token(ours, "i", mint_resume_token(ours, "i", call, resumes_max + 1, now), call, now));
+    CHECK_FALSE(check_resume_token(ours, "i", mint_resume_token(ours, "i", call, 0, now), call, now));
+    CHECK_FALSE(check_resume_token(ours, "i", mint_stream_token(ours, "i", call, now), call, now));
+    for (const char* junk : {"", "r1.", "r1.1", "r1.1.", "r1.x.9999999999.abc", "r1.1.9999999999"}) {
+        CHECK_FALSE(check_resume_token(ours, "instance", junk, call, now).has_value());
+    }
+}
