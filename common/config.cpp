@@ -24,6 +24,8 @@ const OldName old_names[] = {
          return (value.find("://") == std::string_view::npos ? "https://" : "") + std::string(value);
      }},
     {"MAX_ACTIVE_CALLS", "MAX_CONCURRENT_CALLS", [](std::string_view value) { return std::string(value); }},
+    {"SPEECH_KEY", "AZURE_SPEECH_KEY", [](std::string_view value) { return std::string(value); }},
+    {"SPEECH_REGION", "AZURE_SPEECH_REGION", [](std::string_view value) { return std::string(value); }},
     {"WA_BAILEYS_PORT", "BAILEYS_PORT", [](std::string_view value) { return std::string(value); }},
     {"SKIP_BAILEYS", "ENABLE_WA_BAILEYS",
      [](std::string_view value) {
@@ -211,6 +213,19 @@ const std::vector<std::string_view>& setting_names() {
         }
         for (const Ignored& ignored : ignored_names) {
             all.push_back(ignored.name);
+        }
+        return all;
+    }();
+    return names;
+}
+
+const std::vector<std::string_view>& secret_setting_names() {
+    static const std::vector<std::string_view> names = [] {
+        std::vector<std::string_view> all;
+        for (const SettingRow& row : setting_table()) {
+            if (row.secret) {
+                all.push_back(row.name);
+            }
         }
         return all;
     }();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/agent_settings.hpp"
+#include "common/provider_settings.hpp"
 #include "common/ws_mode.hpp"
 
 namespace agentlocator {
@@ -41,6 +42,7 @@ struct Settings {
     // Agent
     std::string greeting_file;  // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
     AgentSettings agent;
+    ProviderSettings providers;
     // Supervisor
     std::chrono::milliseconds drain_timeout{};  // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
     std::chrono::milliseconds term_timeout{};   // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.
@@ -117,5 +119,8 @@ struct SettingsFile {
 
 // Names the table knows, old names included, to pick them from a process environment.
 [[nodiscard]] const std::vector<std::string_view>& setting_names();
+
+// Settings that are secrets. Each may be read from a file instead: NAME_FILE holds its path.
+[[nodiscard]] const std::vector<std::string_view>& secret_setting_names();
 
 }  // namespace agentlocator

@@ -241,6 +241,7 @@ const std::vector<SettingRow>& setting_table() {
         add_server_rows(all);
         add_twilio_rows(all);
         add_agent_rows(all);
+        add_provider_rows(all);
         add_supervisor_rows(all);
         return all;
     }();

@@ -26,5 +26,7 @@ struct SettingRow {
 
 // The part of it in agent_table.cpp.
 void add_agent_rows(std::vector<SettingRow>& rows);
+// The part of it in provider_table.cpp.
+void add_provider_rows(std::vector<SettingRow>& rows);
 
 }  // namespace agentlocator

@@ -15,6 +15,7 @@ libssl-dev              signatures and hashes
 libexpat1-dev           reads TwiML in `agentlocator call`, as strictly as Twilio does
 libsqlite3-dev          the store, by default
 libpq-dev               the store, where DATABASE_URL names PostgreSQL
+libspeexdsp-dev         brings a service's speech to the telephone's rate, with an anti-alias filter (BSD licence)
 libsamplerate0-dev      brings recordings to the telephone's rate in `agentlocator call`
 END
 

@@ -21,9 +21,12 @@ bool is_inherited(std::string_view name) {
            std::find(settings.begin(), settings.end(), name) == settings.end();
 }
 
-// The bridge talks to WhatsApp, not to Twilio: it gets no key it does not need.
+// The bridge talks to WhatsApp, not to Twilio or a speech service: it gets no key it does not need.
 bool may_have(const ChildIdentity& child, std::string_view entry) {
-    return child.is_worker || !entry.starts_with("TWILIO_");
+    const auto& secrets = secret_setting_names();
+    return child.is_worker ||
+           (!entry.starts_with("TWILIO_") &&
+            std::find(secrets.begin(), secrets.end(), entry.substr(0, entry.find('='))) == secrets.end());
 }
 
 }  // namespace

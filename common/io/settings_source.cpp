@@ -14,6 +14,7 @@
 
 #include "common/io/unique_fd.hpp"
 #include "common/result.hpp"
+#include "common/setting_value.hpp"
 #include "common/text.hpp"
 
 namespace agentlocator {
@@ -41,10 +42,8 @@ std::string session_folder() {
     return ours ? path : std::string();
 }
 
-Result<std::string> read_settings_file(const std::string& path) {
-    const auto failed = [&](const std::string& why) {
-        return error(Errc::bad_config, "settings file " + path + ": " + why);
-    };
+Result<std::string> read_small_file(const std::string& what, const std::string& path, std::size_t bytes_max) {
+    const auto failed = [&](const std::string& why) { return error(Errc::bad_config, what + " " + path + ": " + why); };
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // A FIFO must not stop the start.
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0) {
@@ -53,7 +52,7 @@ Result<std::string> read_settings_file(const std::string& path) {
     if (!S_ISREG(status.st_mode)) {
         return failed("not a regular file");
     }
-    std::string text(settings_file_bytes_max + 1, '\0');
+    std::string text(bytes_max + 1, '\0');
     std::size_t length = 0;
     while (length < text.size()) {
         const auto count = ::read(fd.get(), text.data() + length, text.size() - length);
@@ -65,8 +64,8 @@ Result<std::string> read_settings_file(const std::string& path) {
         }
         length += static_cast<std::size_t>(count);
     }
-    if (length > settings_file_bytes_max) {
-        return failed("larger than " + std::to_string(settings_file_bytes_max) + " bytes");
+    if (length > bytes_max) {
+        return failed("larger than " + std::to_string(bytes_max) + " bytes");
     }
     text.resize(length);
     return text;
@@ -80,6 +79,36 @@ SettingInputs environment_inputs() {
         }
     }
     return inputs;
+}
+
+// A secret may lie in a file of its own, as containers and service managers hand them in: NAME_FILE is its path. The
+// later source wins, as everywhere; two answers from the same one are a fault.
+void read_secret_files(SettingInputs& inputs, const SettingFacts& facts, std::vector<SettingFault>& faults) {
+    for (const std::string_view secret : secret_setting_names()) {
+        const std::string name = std::string(secret) + "_FILE";
+        SettingInput input{environment_value(name.c_str()), SettingSource::environment};
+        if (const auto found = inputs.find(name); trim(input.value).empty() && found != inputs.end()) {
+            input = found->second;
+        }
+        const std::string path(trim(input.value));
+        if (path.empty()) {
+            continue;
+        }
+        const auto given = inputs.find(secret);
+        if (given != inputs.end() && !trim(given->second.value).empty() && given->second.source >= input.source) {
+            if (given->second.source == input.source) {
+                faults.push_back({name, name + ": " + std::string(secret) + " is set too; delete one of them"});
+            }
+            continue;
+        }
+        const auto text = read_small_file(name, path.starts_with('/') ? path : facts.installation_root + "/" + path,
+                                          setting_bytes_max);
+        if (text) {
+            inputs[std::string(secret)] = {*text, input.source};
+        } else {
+            faults.push_back({name, text.error().detail});
+        }
+    }
 }
 
 bool is_setting(const std::string& name) {
@@ -131,7 +160,7 @@ LoadedSettings load_settings(const SettingsRequest& request, const SettingFacts&
     }
     SettingsFile file;
     if (!path.empty()) {
-        const auto text = read_settings_file(path);
+        const auto text = read_small_file("settings file", path, settings_file_bytes_max);
         if (text) {
             file = parse_settings_file(*text, path);
             loaded.file = path;
@@ -155,17 +184,30 @@ LoadedSettings load_settings(const SettingsRequest& request, const SettingFacts&
             }
         }
     }
+    std::vector<SettingFault> secret_faults;
+    read_secret_files(inputs, facts, secret_faults);
     loaded.parsed = parse_settings(inputs, facts);
     auto& faults = loaded.parsed.faults;
     faults.insert(faults.begin(), std::make_move_iterator(file.faults.begin()),
                   std::make_move_iterator(file.faults.end()));
+    faults.insert(faults.end(), std::make_move_iterator(secret_faults.begin()),
+                  std::make_move_iterator(secret_faults.end()));
     auto& warnings = loaded.parsed.warnings;
     warnings.insert(warnings.begin(), file.warnings.begin(), file.warnings.end());
     return loaded;
 }
 
 ParsedSettings settings_from_environment(const SettingFacts& facts) {
-    return parse_settings(environment_inputs(), facts);
+    // A supervisor read the files of secrets already and hands on the values; a lone worker has to.
+    SettingInputs inputs = environment_inputs();
+    std::vector<SettingFault> faults;
+    if (std::getenv("AGENTLOCATOR_INSTANCE") == nullptr) {
+        read_secret_files(inputs, facts, faults);
+    }
+    ParsedSettings parsed = parse_settings(inputs, facts);
+    parsed.faults.insert(parsed.faults.end(), std::make_move_iterator(faults.begin()),
+                         std::make_move_iterator(faults.end()));
+    return parsed;
 }
 
 }  // namespace agentlocator

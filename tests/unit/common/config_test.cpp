@@ -118,7 +118,10 @@ TEST_CASE("config: every number is taken at both ends of its range and refused o
                             {"RESP_MAX_DELAY_MS", 0, 5000},
                             {"LLM_MAX_CHARS", 50, 10000},
                             {"LOG_BYTES_MAX", 65536, 10737418240},
-                            {"LOG_FILES", 1, 100}};
+                            {"LOG_FILES", 1, 100},
+                            {"PROVIDER_CONNECT_TIMEOUT_MS", 100, 30000},
+                            {"LLM_MAX_TOKENS", 16, 4096},
+                            {"OPENAI_TTS_SAMPLE_RATE", 8000, 48000}};
     for (const Limit& limit : limits) {
         CAPTURE(limit.name);
         const std::string range = std::to_string(limit.min) + "-" + std::to_string(limit.max);
