@@ -110,6 +110,7 @@ struct CallSlab {
     std::atomic<std::uint32_t> mode{0};        // WsMode for new calls, set by the supervisor.
     std::atomic<std::uint32_t> held_slots{0};  // Crash-looping slots held open, set by the supervisor: /readyz.
     std::atomic<std::uint64_t> poisoned{0};    // Calls closed for ending two workers, counted by the supervisor.
+    std::atomic<std::uint32_t> blind{0};       // 1: the kernel's byte counts are no good; set by the supervisor.
     std::atomic<std::uint64_t> resumed{0};     // Streams that went on with a call whose connection was lost.
     std::atomic<std::uint64_t> superseded{0};  // Moves whenever a slot was marked so.
     alignas(64) std::array<WorkerEntry, worker_entries_max> workers;

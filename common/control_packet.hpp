@@ -38,6 +38,7 @@ enum class PacketType : std::uint16_t {
 
 inline constexpr std::uint16_t control_version = 1;
 inline constexpr std::uint32_t packet_flag_poison = 1;  // Close the call with 1011 instead of serving it.
+inline constexpr std::uint32_t packet_flag_lost = 8;    // Nobody knows which bytes moved: cut the connection.
 
 struct ControlPacket {
     std::uint16_t version = control_version;

@@ -55,6 +55,7 @@ bool CallVault::on_died(std::uint32_t worker, VaultCommands& out) {
         if (call.state != State::adopting) {
             call.source = worker;  // An adopter that died never touched the stream: its predecessor stays the source.
         }
+        call.lost = call.lost || slab_.blind.load() != 0;
         place(slot, call, out);
     }
     free_unannounced(worker);
@@ -74,7 +75,7 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
                 lose(packet.slot);  // Its call_closed is still on its way from another worker.
             }
             Call& call = calls_[packet.slot];
-            call = {packet.call, State::serving, worker, worker, false};
+            call = {packet.call, State::serving, worker, worker, false, false};
             ++workers_[worker].calls;
             return balance(packet.slot, call, out);
         }
@@ -128,6 +129,7 @@ void CallVault::place(std::uint32_t slot, Call& call, VaultCommands& out) {
         packet.flags |= packet_flag_poison;
         slab_.poisoned.fetch_add(std::exchange(call.poisoned, true) ? 0 : 1);
     }
+    packet.flags |= call.lost ? packet_flag_lost : 0;
     out.push_back({VaultCommand::Kind::send, target, packet});
 }
 

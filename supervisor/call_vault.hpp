@@ -58,6 +58,7 @@ private:
         std::uint32_t worker = 0;  // serving, releasing: who has it; adopting: who shall have it.
         std::uint32_t source = 0;  // adopting, waiting: whose staging area may hold bytes.
         bool poisoned = false;     // Counted; it is only still to be closed.
+        bool lost = false;         // Its worker died under a kernel that does not count: it can only be cut.
     };
     struct Worker {
         std::uint32_t calls = 0;  // Carried, or on their way to it.

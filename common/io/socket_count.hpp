@@ -15,4 +15,8 @@ struct SocketCount {
 // until two readings agree. Error: io, when the kernel lacks the counters or the socket is dead.
 [[nodiscard]] Result<SocketCount> count_socket(int fd);
 
+// Whether this kernel tells the truth: known bytes over a loopback connection, both directions, read and unread. Taken
+// once, at the start. Error: what was wrong, in words.
+[[nodiscard]] Result<void> prove_socket_counts();
+
 }  // namespace agentlocator

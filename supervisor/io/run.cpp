@@ -21,6 +21,7 @@
 
 #include "common/exit_code.hpp"
 #include "common/io/call_slab_file.hpp"
+#include "common/io/socket_count.hpp"
 #include "common/log_line.hpp"
 #include "common/text.hpp"
 #include "supervisor/io/instance_lock.hpp"
@@ -271,6 +272,13 @@ int run_locked(const RunOptions& options, RunContext context, NotifyClient& noti
         return refuse(ExitCode::failed, slab.error().detail);
     }
     slab->slab->mode.store(static_cast<std::uint32_t>(settings.ws_mode));
+    if (const auto proved = prove_socket_counts(); !proved) {
+        slab->slab->blind.store(1);
+        context.problems.push_back(
+            {"kernel_blind",
+             proved.error().detail + ": calls of a worker that dies end, and are connected again by stream_ended",
+             "run on a Linux 4.1 or newer that is not a sandbox in user space"});
+    }
     if (!become_subreaper()) {
         context.problems.push_back({"no_subreaper", "the kernel does not make us the parent of orphans",
                                     "a daemon that a child starts may outlive a stop; see `agentlocator stale`"});

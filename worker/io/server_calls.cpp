@@ -13,7 +13,8 @@
 namespace agentlocator {
 
 void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<const char> behind) {
-    const auto count = count_socket(socket.get());
+    const bool blind = slab_.blind.load(std::memory_order_relaxed) != 0;
+    const auto count = blind ? Result<SocketCount>(SocketCount{}) : count_socket(socket.get());
     const auto slot = count ? claim_slot(slab_, worker_, next_slot_, Clock::now()) : std::nullopt;
     if (!slot) {
         const std::string line = log_line(
@@ -138,7 +139,10 @@ void Server::on_packet(const ControlPacket& packet, UniqueFd fd) {
 void Server::adopt(const ControlPacket& packet, UniqueFd socket) {
     entry_.slot_adopting.store(packet.slot, std::memory_order_release);
     CRASH_POINT(adopt_begin);
-    const auto adopted = adopt_call(slab_, packet, socket.get());
+    // Without counts a call that its last worker let go of is exact by its record, and one whose worker died is lost.
+    const bool lost = (packet.flags & packet_flag_lost) != 0;
+    const bool counts = slab_.blind.load(std::memory_order_relaxed) == 0 && !lost;
+    const auto adopted = counts ? adopt_call(slab_, packet, socket.get()) : Result<void>();
     CRASH_POINT(adopt_counted);
     entry_.slot_adopting.store(no_slot, std::memory_order_release);
     if (!adopted) {
@@ -150,7 +154,9 @@ void Server::adopt(const ControlPacket& packet, UniqueFd socket) {
     add_peer(std::move(peer));
     tell(PacketType::call_adopted, packet.slot, packet.call);
     CRASH_POINT(adopt_told);
-    if (!adopted) {
+    if (lost) {
+        taken.lose();
+    } else if (!adopted) {
         taken.close(ws_close::internal, "the call could not be taken over exactly");
     } else if ((packet.flags & packet_flag_poison) != 0) {
         taken.condemn("handling this call ended two workers: it is closed to keep the others alive");

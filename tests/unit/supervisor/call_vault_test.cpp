@@ -287,3 +287,22 @@ TEST_CASE("call_vault: random lives, deaths and moves lose no call and leave not
         CHECK(carried.size() == opened - closed);  // Every call that did not end is carried by somebody.
     }
 }
+
+TEST_CASE("call_vault: under a blind kernel the calls of a dead worker are lost, those let go of are not") {
+    VaultUnderTest t;
+    t.file.slab->blind.store(1);
+    t.ready(0);
+    t.open(0, 10, 1);
+    t.open(0, 11, 2);
+    t.ready(1);
+    t.vault.on_leaving(0, t.out);
+    (void)t.take();
+    t.say(0, PacketType::call_released, 10, 1);
+    CHECK(t.take().at(0).packet.flags == 0);
+    t.say(1, PacketType::call_adopted, 10, 1);
+    t.vault.on_died(0, t.out);
+    const auto commands = t.take();
+    REQUIRE(commands.size() == 1);
+    CHECK(commands[0].packet.slot == 11);
+    CHECK(commands[0].packet.flags == packet_flag_lost);
+}
