@@ -1,0 +1,74 @@
+#include "worker/agent/turn_latency.hpp"
+
+#include "common/log_line.hpp"
+
+namespace agentlocator {
+namespace {
+
+std::int64_t to_ms(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+}  // namespace
+
+std::int64_t TurnLatency::since_voice(const std::optional<TimePoint>& at) const {
+    return at && last_voice ? std::max<std::int64_t>(1, to_ms(*at - *last_voice)) : 0;
+}
+
+std::optional<Duration> TurnLatency::own() const {
+    if (!end_of_turn || !first_sent) {
+        return std::nullopt;
+    }
+    Duration services{};
+    const auto add = [&](const std::optional<TimePoint>& from, const std::optional<TimePoint>& to) {
+        if (from && to && *to > *from) {
+            services += *to - *from;
+        }
+    };
+    add(end_of_turn, text);
+    add(asked_model, first_token);
+    add(asked_voice, first_audio);
+    return std::max(Duration::zero(), *first_sent - *end_of_turn - services);
+}
+
+std::string TurnLatency::providers() const {
+    std::string out;
+    for (const auto& [stage, name] :
+         {std::pair<const char*, const std::string&>{"stt=", stt}, {"llm=", llm}, {"tts=", tts}}) {
+        if (!name.empty()) {
+            out += (out.empty() ? "" : " ") + std::string(stage) + name;
+        }
+    }
+    return out;
+}
+
+std::string TurnLatency::line(std::string_view call_sid, std::uint32_t turn) const {
+    return log_line("turn_answered", {{"call", call_sid},
+                                      {"turn", turn},
+                                      {"end_of_turn_ms", since_voice(end_of_turn)},
+                                      {"stt_ms", since_voice(text)},
+                                      {"llm_ms", since_voice(first_token)},
+                                      {"tts_ms", since_voice(first_audio)},
+                                      {"sent_ms", since_voice(first_sent)},
+                                      {"stt", stt},
+                                      {"llm", llm},
+                                      {"tts", tts}});
+}
+
+void TurnLatency::count(AgentMetrics& metrics) const {
+    const auto add = [&](LatencyHistogram& histogram, const std::optional<TimePoint>& at) {
+        if (at && last_voice) {
+            histogram.add(since_voice(at));
+        }
+    };
+    add(metrics.end_of_turn, end_of_turn);
+    add(metrics.stt, text);
+    add(metrics.llm, first_token);
+    add(metrics.tts, first_audio);
+    add(metrics.sent, first_sent);
+    if (const auto ours = own()) {
+        metrics.own.add(to_ms(*ours));
+    }
+}
+
+}  // namespace agentlocator
