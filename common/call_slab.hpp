@@ -113,6 +113,9 @@ struct CallSlab {
     std::atomic<std::uint32_t> blind{0};       // 1: the kernel's byte counts are no good; set by the supervisor.
     std::atomic<std::uint64_t> resumed{0};     // Streams that went on with a call whose connection was lost.
     std::atomic<std::uint64_t> superseded{0};  // Moves whenever a slot was marked so.
+    // Of the whole run, however many supervisors it had. Theirs to write.
+    std::atomic<std::uint64_t> calls_served_before{0};  // By workers that are gone.
+    std::atomic<std::uint64_t> calls_lost{0};           // Their worker and the supervisor died together.
     alignas(64) std::array<WorkerEntry, worker_entries_max> workers;
     std::array<SlotEntry, call_slots_max> directory;
     std::array<StagingArea, worker_entries_max> staging;

@@ -71,11 +71,15 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
     const bool known = found != calls_.end() && found->second.call == packet.call;
     switch (packet.type) {
         case PacketType::call_opened: {
+            if (!is_current(packet)) {
+                return;
+            }
             if (found != calls_.end()) {
+                part(packet.slot, found->second, out);
                 lose(packet.slot);  // Its call_closed is still on its way from another worker.
             }
             Call& call = calls_[packet.slot];
-            call = {packet.call, State::serving, worker, worker, false, false};
+            call = {packet.call, State::serving, worker, worker};
             ++workers_[worker].calls;
             return balance(packet.slot, call, out);
         }
@@ -83,6 +87,7 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
             if (known && found->second.state == State::releasing && found->second.worker == worker) {
                 --workers_[worker].calls;
                 found->second.source = worker;
+                found->second.keeper = worker;
                 place(packet.slot, found->second, out);
             }
             return;
@@ -90,6 +95,7 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
             if (known && found->second.state == State::adopting && found->second.worker == worker) {
                 found->second.state = State::serving;
                 ++moved_;
+                part(packet.slot, found->second, out);
                 if (workers_[worker].leaving) {
                     balance(packet.slot, found->second, out);
                 }
@@ -97,8 +103,9 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
             return;
         case PacketType::call_closed:
             if (known) {
-                lose(packet.slot);
                 out.push_back({VaultCommand::Kind::drop_socket, worker, packet});
+                part(packet.slot, found->second, out);
+                lose(packet.slot);
             }
             return;
         case PacketType::ready:
@@ -107,8 +114,19 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
         case PacketType::release:
         case PacketType::drain:
         case PacketType::stop:
+        case PacketType::parted:
+        case PacketType::bridge:
+        case PacketType::adopted:
+        case PacketType::returned:
+        case PacketType::returned_listener:
+        case PacketType::returned_call:
+        case PacketType::returned_all:
             return;
     }
+}
+
+bool CallVault::is_current(const ControlPacket& packet) const {
+    return packet.slot < call_slots_max && slab_.directory[packet.slot].call.load() == packet.call;
 }
 
 void CallVault::place(std::uint32_t slot, Call& call, VaultCommands& out) {
@@ -157,6 +175,80 @@ void CallVault::lose(std::uint32_t slot) {
         }
     }
     calls_.erase(found);
+}
+
+// The call has a worker again, or is over: whoever released it may let its socket go.
+void CallVault::part(std::uint32_t slot, Call& call, VaultCommands& out) {
+    const std::uint32_t keeper = std::exchange(call.keeper, no_keeper);
+    // An adopter that gets its own call back has forgotten that it ever gave it up.
+    if (keeper != call.worker && workers_.contains(keeper)) {
+        out.push_back({VaultCommand::Kind::send, keeper, make_packet(PacketType::parted, slot, call.call)});
+    }
+}
+
+void CallVault::restore_worker(std::uint32_t worker, bool leaving, std::uint64_t began_later) {
+    workers_[worker] = {0, leaving, began_later};
+}
+
+void CallVault::restore_call(std::uint32_t worker, const CallReport& report, VaultCommands& out) {
+    const auto parted = [&](std::uint32_t to) {
+        out.push_back({VaultCommand::Kind::send, to, make_packet(PacketType::parted, report.slot, report.call)});
+    };
+    const SlotEntry* const entry = report.slot < call_slots_max ? &slab_.directory[report.slot] : nullptr;
+    if (entry == nullptr || entry->call.load() != report.call) {
+        if (report.released) {
+            parted(worker);  // The call it gave away has ended meanwhile.
+        }
+        return;
+    }
+    const auto [found, is_new] = calls_.try_emplace(report.slot);
+    Call& call = found->second;
+    if (report.released) {
+        if (!is_new) {
+            return parted(worker);  // Served, or kept by another: one is enough, and we have a duplicate.
+        }
+        // Whose staging area may hold bytes: the slot's owner, be it the one who gave up or one who took and died.
+        const std::uint32_t owner = entry->owner.load();
+        call = {report.call, State::waiting, worker, owner == no_worker ? worker : owner - 1};
+        call.keeper = worker;
+        call.lost = call.source != worker && slab_.blind.load() != 0;
+        return;
+    }
+    if (!is_new && call.keeper != no_keeper) {
+        parted(call.keeper);
+    }
+    call = {report.call, State::serving, worker, worker};
+    ++workers_[worker].calls;
+}
+
+void CallVault::finish_restore(const std::function<void(std::uint32_t slot)>& lost, VaultCommands& out) {
+    for (std::uint32_t worker = 0; worker < worker_entries_max; ++worker) {
+        if (slab_.workers[worker].seat.load() != 0 && !workers_.contains(worker)) {
+            (void)count_death(worker);
+            slab_.workers[worker].calls.store(0);
+        }
+    }
+    for (std::uint32_t slot = 0; slot < call_slots_max; ++slot) {
+        SlotEntry& entry = slab_.directory[slot];
+        const std::uint32_t owner = entry.owner.load();
+        if (owner == no_worker || calls_.contains(slot)) {
+            continue;
+        }
+        // A living worker's slot that it did not tell of: taken a moment ago, or meant for it by an order that never
+        // left the dead supervisor, which took the socket along.
+        const auto living = workers_.find(owner - 1);
+        if (living != workers_.end() && (entry.call.load() == 0 || entry.call.load() >= living->second.began_later)) {
+            continue;
+        }
+        lost(slot);
+        entry.call.store(0);
+        entry.owner.store(no_worker);
+    }
+    for (auto& [slot, call] : calls_) {
+        if (call.state == State::waiting) {
+            place(slot, call, out);
+        }
+    }
 }
 
 // It died between claiming a slot and telling us of the call: nobody else knows that connection, and it died with it.

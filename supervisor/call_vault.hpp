@@ -6,9 +6,14 @@
 //      |                                                 ^
 //      +-- its worker dies --> (waiting, nobody alive) --+       call_closed ends it from any state
 //
+// A worker keeps the socket of a call it released until `parted` says that another has the call: should this process
+// die in between, the next one finds the connection there. What the workers of a dead supervisor report is taken in by
+// restore_*, and then everything goes on as if nothing had happened.
+//
 // While a call is adopted, its last worker's staging area may hold bytes of it: that entry is not given to a new
 // process before call_adopted (entry_free).
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <vector>
@@ -29,6 +34,13 @@ struct VaultCommand {
 };
 using VaultCommands = std::vector<VaultCommand>;
 
+// What a worker says after the death of a supervisor about one call.
+struct CallReport {
+    std::uint32_t slot = no_slot;
+    std::uint64_t call = 0;
+    bool released = false;  // It gave the call up and still keeps the socket; somebody else may serve it.
+};
+
 class CallVault {
 public:
     // Reads who died of what from the slab, writes owners, frees what a dead worker claimed and never announced.
@@ -43,6 +55,15 @@ public:
     // Packets of workers: call_opened, call_released, call_adopted, call_closed. Others are ignored.
     void on_packet(std::uint32_t worker, const ControlPacket& packet, VaultCommands& out);
 
+    // After the death of another supervisor, in this order; every worker that is not restored must be dead by then.
+    // `began_later`: calls with this serial number and above may be the worker's without having been told.
+    void restore_worker(std::uint32_t worker, bool leaving, std::uint64_t began_later);
+    void restore_call(std::uint32_t worker, const CallReport& report, VaultCommands& out);
+    // Places what nobody serves, and frees the slots whose connection died with a worker; `lost` is asked first.
+    void finish_restore(const std::function<void(std::uint32_t slot)>& lost, VaultCommands& out);
+
+    // False for a call that has ended already: another may have its slot, and another worker's packets come first.
+    [[nodiscard]] bool is_current(const ControlPacket& packet) const;
     [[nodiscard]] bool entry_free(std::uint32_t worker) const;
     [[nodiscard]] std::size_t calls() const { return calls_.size(); }
     [[nodiscard]] std::uint32_t calls_of(std::uint32_t worker) const;
@@ -55,20 +76,24 @@ private:
     struct Call {
         std::uint64_t call = 0;
         State state = State::serving;
-        std::uint32_t worker = 0;  // serving, releasing: who has it; adopting: who shall have it.
-        std::uint32_t source = 0;  // adopting, waiting: whose staging area may hold bytes.
-        bool poisoned = false;     // Counted; it is only still to be closed.
-        bool lost = false;         // Its worker died under a kernel that does not count: it can only be cut.
+        std::uint32_t worker = 0;          // serving, releasing: who has it; adopting: who shall have it.
+        std::uint32_t source = 0;          // adopting, waiting: whose staging area may hold bytes.
+        std::uint32_t keeper = no_keeper;  // Who released it and keeps the socket until `parted`.
+        bool poisoned = false;             // Counted; it is only still to be closed.
+        bool lost = false;                 // Its worker died under a kernel that does not count: it can only be cut.
     };
     struct Worker {
         std::uint32_t calls = 0;  // Carried, or on their way to it.
         bool leaving = false;
+        std::uint64_t began_later = 0;  // Restored: see restore_worker.
     };
+    static constexpr std::uint32_t no_keeper = 0xffff'ffffU;
 
     void place(std::uint32_t slot, Call& call, VaultCommands& out);
     void release(std::uint32_t slot, Call& call, VaultCommands& out);
     void balance(std::uint32_t slot, Call& call, VaultCommands& out);
     void lose(std::uint32_t slot);
+    void part(std::uint32_t slot, Call& call, VaultCommands& out);
     void free_unannounced(std::uint32_t worker);
     bool count_death(std::uint32_t worker);
     // The living worker with the fewest calls; those that leave only when nobody stays. no_slot: nobody.

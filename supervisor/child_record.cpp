@@ -26,12 +26,46 @@ std::optional<T> member(const Json& object, const char* key) {
     }
 }
 
+constexpr std::size_t crashes_max = 1000;  // CRASH_LIMIT allows no more.
+
+// What is missing or odd here costs history, never a process its life.
+void read_history(const Json& child, ChildRecord& record) {
+    const auto number = [&](const char* key, auto& target) {
+        using Number = std::remove_reference_t<decltype(target)>;
+        if (const auto found = member<std::uint64_t>(child, key); found && *found <= std::uint64_t{UINT32_MAX}) {
+            target = static_cast<Number>(*found);
+        }
+    };
+    number("spawns", record.spawns);
+    number("level", record.level);
+    record.serial = member<std::uint64_t>(child, "serial").value_or(0);
+    record.spawned_ns = member<std::int64_t>(child, "spawned_ns").value_or(0);
+    record.made_for = member<std::string>(child, "made_for").value_or("");
+    const auto crashes = child.find("crashes");
+    if (crashes == child.end() || !crashes->is_array() || crashes->size() > crashes_max) {
+        return;
+    }
+    for (const Json& crash : *crashes) {
+        if (crash.is_number_integer()) {
+            record.crashes.push_back(crash.get<std::int64_t>());
+        }
+    }
+}
+
 }  // namespace
 
 std::string encode_child_records(const ChildRecords& records) {
     Json children = Json::array();
     for (const ChildRecord& child : records.children) {
-        children.push_back({{"slot", child.slot}, {"pid", child.pid}, {"start_ticks", child.start_ticks}});
+        children.push_back({{"slot", child.slot},
+                            {"pid", child.pid},
+                            {"start_ticks", child.start_ticks},
+                            {"serial", child.serial},
+                            {"spawned_ns", child.spawned_ns},
+                            {"spawns", child.spawns},
+                            {"level", child.level},
+                            {"crashes", child.crashes},
+                            {"made_for", child.made_for}});
     }
     const Json document = {
         {"format", format_version},
@@ -76,7 +110,9 @@ Result<ChildRecords> parse_child_records(std::string_view text) {
         if (!slot || !child_pid || !child_ticks || *child_pid <= 1) {
             return bad("a child is incomplete");
         }
-        records.children.push_back({*slot, *child_pid, *child_ticks});
+        ChildRecord record{*slot, *child_pid, *child_ticks};
+        read_history(child, record);
+        records.children.push_back(std::move(record));
     }
     return records;
 }

@@ -19,6 +19,13 @@ struct ChildRecord {
     std::string slot;  // "1", "bridge"
     std::int64_t pid = 0;
     std::uint64_t start_ticks = 0;  // Field 22 of /proc/PID/stat.
+    // For a supervisor that adopts it; a record without them names a process to end and no more.
+    std::uint64_t serial = 0;             // AGENTLOCATOR_SPAWN in its environment.
+    std::int64_t spawned_ns = 0;          // Steady clock.
+    std::uint32_t spawns = 1;             // Of its slot.
+    std::uint32_t level = 0;              // Of its slot's restart policy, ...
+    std::vector<std::int64_t> crashes{};  // ... and when it crashed, steady clock.
+    std::string made_for{};               // Fingerprint of the settings and the build it was started with.
     friend bool operator==(const ChildRecord&, const ChildRecord&) = default;
 };
 

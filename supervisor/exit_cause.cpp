@@ -45,7 +45,9 @@ std::string describe_exit(const ExitFacts& facts) {
     } else if (facts.asked == SlotAction::kill) {
         text = "did not end when asked, killed by us, ";
     }
-    if (facts.signal) {
+    if (facts.unknown) {
+        text += "exit status unknown (started by an earlier supervisor)";
+    } else if (facts.signal) {
         text += signal_text(*facts.signal);
     } else {
         text += code_text(facts.code.value_or(0));

@@ -10,6 +10,7 @@ namespace agentlocator {
 struct ExitFacts {
     std::optional<int> code{};            // Exit status, when it ended by itself.
     std::optional<int> signal{};          // Number, when a signal ended it.
+    bool unknown = false;                 // Not our own child: its status went to whoever was its parent.
     bool core = false;                    // The kernel wrote a core dump.
     std::optional<int> exec_errno{};      // The program could not be executed.
     SlotAction asked = SlotAction::none;  // The harshest thing we had asked of it.

@@ -121,6 +121,20 @@ SlotAction ProcessSlot::on_start(TimePoint now) {
     ensure_failed("SlotState is known", __FILE__, __LINE__);
 }
 
+void ProcessSlot::on_adopted(TimePoint now, const RestartPolicy& past, bool leaving) {
+    ENSURE(state_ == SlotState::vacant);
+    policy_ = past;
+    ready_at_ = now;
+    if (leaving) {
+        next_ = Next::vacate;
+        state_ = SlotState::draining;
+        deadline_ = now + limits_.drain;
+    } else {
+        next_ = Next::crashed;
+        rest(SlotState::serving);
+    }
+}
+
 SlotAction ProcessSlot::on_spawn_failed(TimePoint now, std::uint64_t random) {
     if (state_ != SlotState::starting) {
         return SlotAction::none;

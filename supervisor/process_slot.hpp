@@ -56,6 +56,8 @@ public:
 
     // Fills the slot. In `held` and `waiting` the crashes of the past are forgiven: somebody asked.
     [[nodiscard]] SlotAction on_start(TimePoint now);
+    // A process of an earlier supervisor that serves already, or is leaving.
+    void on_adopted(TimePoint now, const RestartPolicy& past, bool leaving);
     [[nodiscard]] SlotAction on_spawn_failed(TimePoint now, std::uint64_t random);
     [[nodiscard]] SlotAction on_ready(TimePoint now);
     [[nodiscard]] SlotAction on_exited(TimePoint now, ExitKind kind, std::uint64_t random);

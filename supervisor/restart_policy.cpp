@@ -1,6 +1,7 @@
 #include "supervisor/restart_policy.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace agentlocator {
 namespace {
@@ -49,6 +50,14 @@ Duration RestartPolicy::on_call_death(std::uint64_t random) const {
 void RestartPolicy::forgive() {
     level_ = 0;
     crashes_.clear();
+}
+
+void RestartPolicy::restore(std::uint32_t level, std::deque<TimePoint> crashes) {
+    level_ = std::min(level, level_max);
+    crashes_ = std::move(crashes);
+    while (crashes_.size() > limits_.crash_limit) {
+        crashes_.pop_front();
+    }
 }
 
 std::uint32_t RestartPolicy::crashes_in_window(TimePoint now) const {

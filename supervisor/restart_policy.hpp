@@ -40,7 +40,11 @@ public:
     void forgive();
     void set_limits(RestartLimits limits) { limits_ = limits; }
 
+    // What an earlier supervisor remembered of the same slot.
+    void restore(std::uint32_t level, std::deque<TimePoint> crashes);
+
     [[nodiscard]] std::uint32_t level() const { return level_; }
+    [[nodiscard]] const std::deque<TimePoint>& crashes() const { return crashes_; }
     [[nodiscard]] std::uint32_t crashes_in_window(TimePoint now) const;
 
 private:

@@ -77,7 +77,8 @@ std::string encode_status(const StatusView& view) {
           {"served", view.calls_served},
           {"moved", view.calls_moved},
           {"resumed", view.calls_resumed},
-          {"poisoned", view.calls_poisoned}}},
+          {"poisoned", view.calls_poisoned},
+          {"lost", view.calls_lost}}},
     };
     Json workers = Json::array();
     for (const ChildView& worker : view.workers) {

@@ -63,6 +63,7 @@ struct StatusView {
     std::uint64_t calls_moved = 0;     // Take-overs and hand-overs.
     std::uint64_t calls_resumed = 0;   // Streams that went on with a call whose connection was lost.
     std::uint64_t calls_poisoned = 0;  // Closed because handling them ended two workers.
+    std::uint64_t calls_lost = 0;      // With a worker that died together with its supervisor.
     std::vector<ChildView> workers;
     std::optional<ChildView> bridge{};
     std::string bridge_detail;  // Why there is none.

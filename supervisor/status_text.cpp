@@ -104,7 +104,8 @@ std::string calls_line(const Json& document) {
     const Json& calls = part(document, "calls");
     return count_at(calls, "live") + " live of " + count_at(calls, "capacity") + ", " + count_at(calls, "served") +
            " served" +
-           (number_at(calls, "poisoned").value_or(0) > 0 ? ", " + count_at(calls, "poisoned") + " poison" : "");
+           (number_at(calls, "poisoned").value_or(0) > 0 ? ", " + count_at(calls, "poisoned") + " poison" : "") +
+           (number_at(calls, "lost").value_or(0) > 0 ? ", " + count_at(calls, "lost") + " lost" : "");
 }
 
 std::string last_exit(const Json& child) {

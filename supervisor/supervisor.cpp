@@ -53,15 +53,42 @@ void Supervisor::act(Seat& seat, SlotAction action, SeatActions& out) {
     out.push_back({seat.id, action});
 }
 
+SeatId Supervisor::adopt(TimePoint now, const Adopted& process, SeatActions& out) {
+    const bool is_bridge = process.number == 0;
+    const auto old_one = std::find_if(seats_.begin(), seats_.end(), [&](const Seat& s) {
+        return s.number == process.number && s.role != SeatRole::outgoing && !process.leaving;
+    });
+    if (old_one != seats_.end()) {
+        old_one->role = SeatRole::outgoing;
+        act(*old_one, old_one->slot.on_stop(now, ProcessSlot::After::vacate), out);
+    }
+    Seat& seat = add(process.number, is_bridge         ? SeatRole::bridge
+                                     : process.leaving ? SeatRole::outgoing
+                                                       : SeatRole::current);
+    RestartPolicy past(plan_.restart);
+    past.restore(process.level, process.crashes);
+    seat.slot.on_adopted(now, past, process.leaving);
+    seat.spawns = process.spawns;
+    return seat.id;
+}
+
 void Supervisor::on_start(TimePoint now, SeatActions& out) {
     for (std::uint32_t number = 1; number <= plan_.workers; ++number) {
-        Seat& seat = add(number, SeatRole::current);
-        act(seat, seat.slot.on_start(now), out);
+        if (current(number) == nullptr) {
+            Seat& seat = add(number, SeatRole::current);
+            act(seat, seat.slot.on_start(now), out);
+        }
     }
-    if (plan_.bridge) {
+    for (Seat& seat : seats_) {
+        if (seat.role == SeatRole::current && seat.number > plan_.workers) {
+            act(seat, seat.slot.on_stop(now, ProcessSlot::After::vacate), out);
+        }
+    }
+    if (plan_.bridge && current(0) == nullptr) {
         Seat& seat = add(0, SeatRole::bridge);
         act(seat, seat.slot.on_start(now), out);
     }
+    was_running_ = state() == SupervisorState::running;
 }
 
 void Supervisor::on_spawn_failed(TimePoint now, SeatId id, std::uint64_t random, SeatActions& out) {

@@ -68,7 +68,19 @@ class Supervisor {
 public:
     explicit Supervisor(const SupervisorPlan& plan) : plan_(plan) {}
 
+    // Before on_start: a process that an earlier supervisor left in this number. A second one of the same number is an
+    // unfinished replacement: the later one stays.
+    struct Adopted {
+        std::uint32_t number = 0;  // 0: the bridge.
+        bool leaving = false;      // It had been told to go.
+        std::uint32_t spawns = 1;
+        std::uint32_t level = 0;
+        std::deque<TimePoint> crashes;
+    };
+    [[nodiscard]] SeatId adopt(TimePoint now, const Adopted& process, SeatActions& out);
+
     // Events. Each appends to `out` what the shell must do, in order.
+    // Starts what was not adopted, and sends away what is too many.
     void on_start(TimePoint now, SeatActions& out);
     void on_spawn_failed(TimePoint now, SeatId seat, std::uint64_t random, SeatActions& out);
     void on_ready(TimePoint now, SeatId seat, SeatActions& out);

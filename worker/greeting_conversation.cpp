@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "common/ws_log.hpp"
 #include "worker/mulaw.hpp"
-#include "worker/ws_log.hpp"
 
 namespace agentlocator {
 namespace {

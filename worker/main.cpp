@@ -130,6 +130,8 @@ int serve(const WorkerOptions& options) {
     sigaddset(&signals, SIGINT);
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    // The kernel sends it when our supervisor dies while we are stopped; our calls want to go on.
+    std::signal(SIGHUP, SIG_IGN);
     raise_descriptor_limit();
     const std::uint16_t port = port_of(inherited->http.get());
     GreetingConversation conversation(*prompts);
@@ -140,6 +142,7 @@ int serve(const WorkerOptions& options) {
                    .seat = variable("AGENTLOCATOR_SLOT").empty() ? "1" : variable("AGENTLOCATOR_SLOT"),
                    .listener = std::move(inherited->http),
                    .control = std::move(inherited->control),
+                   .slab_file = std::move(inherited->slab),
                    .signals = UniqueFd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)),
                    .conversation = conversation});
     if (alone) {

@@ -25,8 +25,9 @@ void PacketChannel::send(const ControlPacket& packet, int fd) {
 }
 
 void PacketChannel::forget(std::uint64_t call) {
-    const auto gone = std::remove_if(waiting_.begin(), waiting_.end(),
-                                     [&](const Waiting& waiting) { return waiting.packet.call == call; });
+    const auto gone = std::remove_if(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
+        return waiting.fd >= 0 && waiting.packet.call == call;
+    });
     waiting_.erase(gone, waiting_.end());
 }
 

@@ -22,7 +22,7 @@ public:
 
     // `fd` travels as a duplicate and stays the caller's; it must stay open until the packet has left or forget().
     void send(const ControlPacket& packet, int fd = -1);
-    // The call is over: its waiting packets carry nothing any more.
+    // The call's socket is about to be closed: waiting packets that carry it are dropped.
     void forget(std::uint64_t call);
     // Takes in all that the other side has sent, to its end: before a dead peer's state is judged.
     void receive_all();

@@ -1,9 +1,14 @@
 #include "supervisor/io/call_keeper.hpp"
 
+#include <fcntl.h>
+
+#include <algorithm>
 #include <new>
+#include <utility>
 
 #include "common/crash_point.hpp"
 #include "common/log_ring.hpp"
+#include "common/ws_log.hpp"
 
 namespace agentlocator {
 
@@ -33,6 +38,67 @@ void CallKeeper::attach(std::uint32_t worker, UniqueFd control) {
         PacketChannel::Events{
             [this, worker](const ControlPacket& packet, UniqueFd fd) { on_packet(worker, packet, std::move(fd)); },
             [] {}});  // Its death is told by its pidfd, never by an end of file.
+    if (bridge_) {
+        send(worker, PacketType::bridge, bridge_.get());
+    }
+}
+
+void CallKeeper::adopt(std::uint32_t worker, AdoptedChild& child) {
+    vault_.restore_worker(worker, child.told.draining(), child.told.began_later());
+    const std::vector<CallReport>& calls = child.told.calls();
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+        if (slab_.directory[calls[i].slot].call.load() == calls[i].call) {
+            sockets_[calls[i].slot] = std::move(child.sockets[i]);
+        }
+        vault_.restore_call(worker, calls[i], adoption_commands_);
+    }
+    attach(worker, std::move(child.control));
+    send(worker, PacketType::adopted);
+}
+
+std::vector<CallKeeper::Remains> CallKeeper::end_adoption() {
+    std::map<std::uint32_t, Remains> dead;  // By worker entry.
+    for (std::uint32_t worker = 0; worker < worker_entries_max; ++worker) {
+        const std::uint32_t seat = slab_.workers[worker].seat.load();
+        if (seat != 0 && !channels_.contains(worker)) {
+            dead[worker] = {seat, take_unsaid(worker), slab_.workers[worker].calls_served.load()};
+        }
+    }
+    const auto lost = [&](std::uint32_t slot) {
+        slab_.calls_lost.fetch_add(1);
+        const SlotEntry& entry = slab_.directory[slot];
+        const CallState& state = slab_.slots[slot].states[entry.current.load() & 1U];
+        // Whoever ends a call prints its last line, unless the worker got as far itself.
+        if (entry.call.load() != 0 && !state.done_logged) {
+            Remains& remains = dead[entry.owner.load() - 1];
+            remains.seat = std::max(remains.seat, 1U);
+            remains.lines += ws_log::done(state.stream_sid.view(), state.rx, state.tx) + "\n";
+        }
+    };
+    vault_.finish_restore(lost, adoption_commands_);
+    CRASH_POINT(adoption_placed);
+    perform(std::exchange(adoption_commands_, {}));
+    std::vector<Remains> list;
+    for (auto& [worker, remains] : dead) {
+        if (!channels_.contains(worker)) {
+            give_back(worker);
+        }
+        list.push_back(std::move(remains));
+    }
+    return list;
+}
+
+void CallKeeper::set_bridge(int pidfd) {
+    for (auto& [worker, channel] : channels_) {
+        channel->forget(0);  // One that still waits to be told carries the descriptor we are about to close.
+    }
+    bridge_.reset(pidfd < 0 ? -1 : ::fcntl(pidfd, F_DUPFD_CLOEXEC, 0));
+    if (!bridge_) {
+        return;
+    }
+    for (auto& [worker, channel] : channels_) {
+        send(worker, PacketType::bridge, bridge_.get());
+    }
 }
 
 void CallKeeper::on_packet(std::uint32_t worker, const ControlPacket& packet, UniqueFd fd) {
@@ -45,7 +111,7 @@ void CallKeeper::on_packet(std::uint32_t worker, const ControlPacket& packet, Un
         case PacketType::drained:
             return events_.on_drained(worker);
         case PacketType::call_opened:
-            if (!fd) {
+            if (!fd || !vault_.is_current(packet)) {
                 return;  // Without its socket a call cannot be kept; the worker serves it as long as it lives.
             }
             CRASH_POINT(keeper_before_store);
@@ -59,6 +125,13 @@ void CallKeeper::on_packet(std::uint32_t worker, const ControlPacket& packet, Un
         case PacketType::release:
         case PacketType::drain:
         case PacketType::stop:
+        case PacketType::parted:
+        case PacketType::bridge:
+        case PacketType::adopted:
+        case PacketType::returned:
+        case PacketType::returned_listener:
+        case PacketType::returned_call:
+        case PacketType::returned_all:
             break;
     }
     vault_.on_packet(worker, packet, commands);
@@ -87,11 +160,11 @@ void CallKeeper::perform(const VaultCommands& commands) {
     }
 }
 
-void CallKeeper::send(std::uint32_t worker, PacketType type) {
+void CallKeeper::send(std::uint32_t worker, PacketType type, int fd) {
     if (const auto channel = channels_.find(worker); channel != channels_.end()) {
         ControlPacket packet;
         packet.type = type;
-        channel->second->send(packet);
+        channel->second->send(packet, fd);
     }
 }
 
@@ -116,12 +189,18 @@ CallKeeper::WorkerEnd CallKeeper::on_died(std::uint32_t worker) {
     WorkerEnd end;
     end.call_in_hand = vault_.on_died(worker, commands);
     perform(commands);
-    for (auto bytes = waiting(slab_.logs[worker]); !bytes.empty(); bytes = waiting(slab_.logs[worker])) {
-        end.unsaid.append(bytes.data(), bytes.size());
-        consume(slab_.logs[worker], bytes.size());
-    }
+    end.unsaid = take_unsaid(worker);
     slab_.workers[worker].seat.store(0);
     return end;
+}
+
+std::string CallKeeper::take_unsaid(std::uint32_t worker) {
+    std::string unsaid;
+    for (auto bytes = waiting(slab_.logs[worker]); !bytes.empty(); bytes = waiting(slab_.logs[worker])) {
+        unsaid.append(bytes.data(), bytes.size());
+        consume(slab_.logs[worker], bytes.size());
+    }
+    return unsaid;
 }
 
 }  // namespace agentlocator

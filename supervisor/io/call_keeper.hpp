@@ -12,6 +12,7 @@
 
 #include "common/io/packet_channel.hpp"
 #include "supervisor/call_vault.hpp"
+#include "supervisor/io/adoption.hpp"
 
 namespace agentlocator {
 
@@ -30,6 +31,19 @@ public:
     void give_back(std::uint32_t worker);
     void attach(std::uint32_t worker, UniqueFd control);
 
+    // A worker of a dead supervisor: all of them, then end_adoption(), which gives every call to somebody.
+    void adopt(std::uint32_t worker, AdoptedChild& child);
+    // What no living worker has: log lines of dead workers, and WS_DONE of the calls that died with them, by seat.
+    struct Remains {
+        std::uint32_t seat = 0;
+        std::string lines;
+        std::uint64_t calls_served = 0;
+    };
+    [[nodiscard]] std::vector<Remains> end_adoption();
+
+    // Whom workers shall end when no supervisor comes back; the descriptor is copied.
+    void set_bridge(int pidfd);
+
     // The worker takes no new connections and gives its calls away; it says `drained` when nothing is left.
     void drain(std::uint32_t worker);
     // The worker ends its calls now.
@@ -47,7 +61,8 @@ public:
 private:
     void on_packet(std::uint32_t worker, const ControlPacket& packet, UniqueFd fd);
     void perform(const VaultCommands& commands);
-    void send(std::uint32_t worker, PacketType type);
+    void send(std::uint32_t worker, PacketType type, int fd = -1);
+    [[nodiscard]] std::string take_unsaid(std::uint32_t worker);
 
     EventLoop& loop_;
     CallSlab& slab_;
@@ -56,6 +71,8 @@ private:
     std::map<std::uint32_t, std::unique_ptr<PacketChannel>>
         channels_;                               // By worker entry, also of the dead until reaped.
     std::map<std::uint32_t, UniqueFd> sockets_;  // By slot.
+    UniqueFd bridge_;
+    VaultCommands adoption_commands_;
 };
 
 }  // namespace agentlocator

@@ -1,6 +1,7 @@
 #include "supervisor/io/child_process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +50,25 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(EventLoop& loop, Child
     return child;
 }
 
+Result<std::unique_ptr<ChildProcess>> ChildProcess::adopt(EventLoop& loop, ChildEvents& events, ChildSpec spec,
+                                                          TimePoint spawned_at, AdoptedIdentity identity) {
+    std::unique_ptr<ChildProcess> child(new ChildProcess(loop, events, std::move(spec), spawned_at));
+    child->process_.pid = identity.pid;
+    child->process_.pidfd = std::move(identity.pidfd);
+    child->start_ticks_ = identity.start_ticks;
+    // It holds the read end of its own output, so the pipe and what lies in it are as they were. Without /proc its
+    // lines stay there; its calls do not depend on them.
+    const std::string output = "/proc/" + std::to_string(identity.pid) + "/fd/1";
+    child->output_.reset(::open(output.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    try {
+        child->watch();
+    } catch (const std::system_error& failure) {
+        child->unwatch();
+        return error(Errc::io, failure.what());
+    }
+    return child;
+}
+
 Result<void> ChildProcess::launch() {
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {
@@ -73,6 +93,8 @@ Result<void> ChildProcess::launch() {
         spec_.plan.passed.insert(spec_.plan.passed.begin() + control_position, control_end.get());
     }
     spec_.plan.output = output_end.get();
+    // The child keeps a read end of its own output: should we die, the pipe stays open and full of what was said.
+    spec_.plan.kept = {output_.get()};
     auto spawned = spawn(spec_.plan);
     if (!spawned) {
         return spawned.error();
@@ -94,8 +116,12 @@ void ChildProcess::watch() {
     if (process_.pidfd) {
         loop_.add(process_.pidfd.get(), EPOLLIN, death_sink_);
     }
-    loop_.add(process_.exec_error.get(), EPOLLIN, exec_sink_);
-    loop_.add(output_.get(), EPOLLIN, output_sink_);
+    if (process_.exec_error) {
+        loop_.add(process_.exec_error.get(), EPOLLIN, exec_sink_);
+    }
+    if (output_) {
+        loop_.add(output_.get(), EPOLLIN, output_sink_);
+    }
 }
 
 void ChildProcess::unwatch() {
@@ -184,15 +210,28 @@ void ChildProcess::kill_group() const {
     signal(SIGKILL);  // It may not have reached setpgid yet, or have left the group.
 }
 
+// A process of an earlier supervisor is not our child: the pidfd tells that it ended, somebody else heard how.
+bool ChildProcess::has_ended() const {
+    pollfd ready{process_.pidfd.get(), POLLIN, 0};
+    return process_.pidfd && ::poll(&ready, 1, 0) > 0;
+}
+
+ExitFacts ChildProcess::ended_elsewhere() const {
+    ExitFacts facts = notes;
+    facts.unknown = true;
+    return facts;
+}
+
 std::optional<ExitFacts> ChildProcess::reap() {
     siginfo_t info{};
     const auto wait = [&](int flags) {
         info = {};
+        errno = 0;
         return ::waitid(P_PID, static_cast<id_t>(process_.pid), &info, WEXITED | WNOHANG | flags) == 0 &&
                info.si_pid == process_.pid;
     };
     if (!wait(WNOWAIT)) {
-        return std::nullopt;
+        return errno == ECHILD && has_ended() ? std::optional(ended_elsewhere()) : std::nullopt;
     }
     // While the leader is not reaped its number, and so the group's, cannot belong to anybody else.
     ::kill(-process_.pid, SIGKILL);

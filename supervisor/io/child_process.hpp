@@ -31,11 +31,18 @@ struct ChildSpec {
     std::string name;          // "worker-1", "bridge": log target and prefix.
     std::uint32_t entry = 0;   // Worker entry in the slab.
     std::uint64_t serial = 0;  // Of this process, never reused; in its environment, to know its descendants by.
+    std::string made_for;      // Fingerprint of the settings and the build it was started with.
     SpawnPlan plan;            // `output` and the control channel in `passed` are filled in by start().
     bool is_worker = false;    // Has a control channel (as descriptor 4), and an output that never blocks it.
 };
 
 class ChildProcess;
+
+struct AdoptedIdentity {
+    pid_t pid = 0;
+    std::uint64_t start_ticks = 0;
+    UniqueFd pidfd;
+};
 
 class ChildEvents {
 public:
@@ -55,6 +62,10 @@ public:
     // The child waits at its gate afterwards.
     [[nodiscard]] static Result<std::unique_ptr<ChildProcess>> start(EventLoop& loop, ChildEvents& events,
                                                                      ChildSpec spec, TimePoint now);
+    // One that an earlier supervisor started, pinned by `pidfd`. Its output is read on where it was left.
+    [[nodiscard]] static Result<std::unique_ptr<ChildProcess>> adopt(EventLoop& loop, ChildEvents& events,
+                                                                     ChildSpec spec, TimePoint spawned_at,
+                                                                     AdoptedIdentity identity);
     ~ChildProcess();
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
@@ -74,6 +85,7 @@ public:
     [[nodiscard]] UniqueFd take_control() { return std::move(control_); }
 
     [[nodiscard]] const ChildSpec& spec() const { return spec_; }
+    [[nodiscard]] int pidfd() const { return process_.pidfd.get(); }
     [[nodiscard]] pid_t pid() const { return process_.pid; }
     [[nodiscard]] std::uint64_t start_ticks() const { return start_ticks_; }  // For its record; see child_record.hpp.
     [[nodiscard]] TimePoint spawned_at() const { return spawned_at_; }
@@ -85,6 +97,8 @@ private:
     ChildProcess(EventLoop& loop, ChildEvents& events, ChildSpec spec, TimePoint now);
     [[nodiscard]] Result<void> launch();
     void watch();
+    [[nodiscard]] bool has_ended() const;
+    [[nodiscard]] ExitFacts ended_elsewhere() const;
     void read_exec_report();
     void read_output();
     [[nodiscard]] std::size_t read_once();

@@ -1,6 +1,7 @@
 #include "supervisor/io/child_registry.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,8 +11,21 @@
 
 #include "common/io/unique_fd.hpp"
 #include "supervisor/io/process_table.hpp"
+#include "supervisor/io/read_file.hpp"
 
 namespace agentlocator {
+
+std::optional<ChildRecords> read_child_records(const std::string& runtime_dir) {
+    const std::string path = runtime_dir + "/" + child_record_file;
+    struct stat status {};
+    // Another user's file would name processes of ours to be ended.
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) {
+        return std::nullopt;
+    }
+    const auto text = read_file(path);
+    auto records = text ? parse_child_records(*text) : error(Errc::not_found, path);
+    return records ? std::optional(std::move(*records)) : std::nullopt;
+}
 
 ChildRegistry::ChildRegistry(std::string folder, std::string instance)
     : path_(std::move(folder) + "/" + child_record_file) {

@@ -1,11 +1,15 @@
 #pragma once
 // Keeps children.json true: written whole and renamed into place before a new child may run.
+#include <optional>
 #include <string>
 
 #include "common/result.hpp"
 #include "supervisor/child_record.hpp"
 
 namespace agentlocator {
+
+// What a supervisor wrote into `runtime_dir`, dead or alive. Nothing: no such file, another user's, or not whole.
+[[nodiscard]] std::optional<ChildRecords> read_child_records(const std::string& runtime_dir);
 
 class ChildRegistry {
 public:

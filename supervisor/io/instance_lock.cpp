@@ -124,14 +124,14 @@ LockAttempt identify_holder(int fd) {
     return attempt;
 }
 
-bool write_record(int fd, const LockRecord& record) {
+}  // namespace
+
+bool write_lock_record(int fd, const LockRecord& record) {
     const std::string text = encode_lock_record(record);
     // Longer first, then cut: a reader never finds an empty file.
     return ::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
            ::ftruncate(fd, static_cast<off_t>(text.size())) == 0;
 }
-
-}  // namespace
 
 Result<LockAttempt> try_lock(const std::string& path, const LockRecord& self) {
     constexpr int attempts_max = 100;
@@ -158,7 +158,7 @@ Result<LockAttempt> try_lock(const std::string& path, const LockRecord& self) {
         }
         LockAttempt attempt;
         attempt.other = parse_lock_record(content);
-        if (::fchmod(fd->get(), 0600) != 0 || !write_record(fd->get(), self)) {
+        if (::fchmod(fd->get(), 0600) != 0 || !write_lock_record(fd->get(), self)) {
             return error(Errc::io, "lock file " + path + " cannot be written: " + std::strerror(errno) +
                                        "; free some space, or set AGENTLOCATOR_LOCK to a path on another disk");
         }

@@ -20,6 +20,9 @@ struct LockAttempt {
 // An error is about the file (a link, a folder, another user's, not writable) and names the remedy.
 [[nodiscard]] Result<LockAttempt> try_lock(const std::string& path, const LockRecord& self);
 
+// Overwrites what the held lock says. False: it could not be written.
+bool write_lock_record(int held, const LockRecord& record);
+
 // For the line that refuses a second start: who holds the lock and what to do.
 [[nodiscard]] std::string describe_holder(const std::string& path, const LockAttempt& attempt);
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "common/text.hpp"
 
@@ -83,6 +84,13 @@ Result<PublicSocket> take_activated_socket() {
     }
     const int flags = ::fcntl(socket.fd.get(), F_GETFL);
     ::fcntl(socket.fd.get(), F_SETFL, flags | O_NONBLOCK);  // Workers race for connections; a loser must not block.
+    return socket;
+}
+
+PublicSocket describe_socket(UniqueFd listener) {
+    PublicSocket socket;
+    socket.fd = std::move(listener);
+    read_name(socket);
     return socket;
 }
 

@@ -24,6 +24,9 @@ struct PublicSocket {
 // environment in any case. Nothing inherited: an empty fd. An error: what was inherited is not one listening socket.
 [[nodiscard]] Result<PublicSocket> take_activated_socket();
 
+// One that listens already, handed back by a worker.
+[[nodiscard]] PublicSocket describe_socket(UniqueFd listener);
+
 // An error of code `refused` means that somebody else listens there.
 [[nodiscard]] Result<PublicSocket> open_public_socket(const std::string& address, std::uint16_t port);
 

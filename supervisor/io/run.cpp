@@ -24,6 +24,7 @@
 #include "common/io/socket_count.hpp"
 #include "common/log_line.hpp"
 #include "common/text.hpp"
+#include "supervisor/io/adoption.hpp"
 #include "supervisor/io/instance_lock.hpp"
 #include "supervisor/io/leftovers.hpp"
 #include "supervisor/io/process_table.hpp"
@@ -198,10 +199,18 @@ struct PortTaken {
     std::vector<Problem> problems;
 };
 
+// The listener of adopted workers is the one to go on with, unless the settings name another place by now.
+bool is_where(const PublicSocket& socket, const Settings& settings) {
+    return socket.fd && socket.port == settings.port && socket.address == settings.bind_address;
+}
+
 Result<PortTaken> take_port(PublicSocket activated, const Settings& settings, const std::optional<LockRecord>& previous,
-                            bool takeover) {
+                            bool takeover, Adoption* adoption) {
     PortTaken taken;
     taken.socket = std::move(activated);
+    if (adoption != nullptr && !taken.socket.fd && is_where(adoption->listener, settings)) {
+        taken.socket = std::move(adoption->listener);
+    }
     Result<PublicSocket> opened = error(Errc::refused, "");
     if (!taken.socket.fd) {
         opened = open_public_socket(settings.bind_address, settings.port);
@@ -209,7 +218,12 @@ Result<PortTaken> take_port(PublicSocket activated, const Settings& settings, co
             return opened.error();
         }
     }
-    const StaleScope scope = make_stale_scope(settings, find_installation_root(), previous, takeover);
+    StaleScope scope = make_stale_scope(settings, find_installation_root(), previous, takeover);
+    if (adoption != nullptr) {
+        for (const std::int64_t pid : adoption->pids()) {
+            scope.living.push_back(pid);
+        }
+    }
     const auto cleared = clear_stale(scope, settings.term_timeout, [&](const std::string& line) {
         taken.lines.push_back(line);
         (void)refuse(ExitCode::ok, line);
@@ -225,10 +239,19 @@ Result<PortTaken> take_port(PublicSocket activated, const Settings& settings, co
         if (!opened) {
             opened = open_public_socket(settings.bind_address, settings.port);
         }
-        if (!opened) {
+        if (!opened && adoption != nullptr && adoption->listener.fd) {
+            // Calls are going on: better on the old port than not at all.
+            taken.problems.push_back({"port_kept",
+                                      opened.error().detail + owners + "; serving on port " +
+                                          std::to_string(adoption->listener.port) + " as before",
+                                      "free the port, then `agentlocator stop` and start again"});
+            taken.socket = std::move(adoption->listener);
+            owners.clear();
+        } else if (!opened) {
             return error(opened.error().code, opened.error().detail + owners);
+        } else {
+            taken.socket = std::move(*opened);
         }
-        taken.socket = std::move(*opened);
     }
     if (!owners.empty()) {
         taken.problems.push_back(
@@ -259,15 +282,41 @@ void print_banner(LogService& logs, const RunContext& context) {
     }
 }
 
+// The lock with what it says about us.
+struct OwnLock {
+    const UniqueFd& fd;
+    LockRecord record;
+
+    void rewrite(const std::string& instance) {
+        record.instance = instance;
+        (void)write_lock_record(fd.get(), record);  // Information for people; the lock itself is the kernel's.
+    }
+};
+
 int run_locked(const RunOptions& options, RunContext context, NotifyClient& notify, PublicSocket activated,
-               const std::optional<LockRecord>& previous) {
+               const std::optional<LockRecord>& previous, OwnLock lock) {
     const Settings settings = context.loaded.parsed.settings;
-    auto port = take_port(std::move(activated), settings, previous, options.takeover);
+    std::vector<std::string> adoption_lines;
+    auto adopted = adopt_orphans(settings.runtime_dir, context.bridge_detail.empty(),
+                                 [&](const std::string& line) { adoption_lines.push_back(line); });
+    if (!adopted) {
+        return refuse(ExitCode::temporary,
+                      "workers of the supervisor before are alive and cannot be taken over: " + adopted.error().detail +
+                          "; they go on serving for ORPHAN_GRACE_MS. Start the build they belong to");
+    }
+    Adoption* const adoption = *adopted ? &**adopted : nullptr;
+    auto port = take_port(std::move(activated), settings, previous, options.takeover, adoption);
     if (!port) {
         const ExitCode code = port.error().code == Errc::bad_config ? ExitCode::bad_config : ExitCode::temporary;
         return refuse(code, port.error().detail);
     }
-    auto slab = create_slab(context.instance);
+    if (adoption != nullptr) {
+        adoption->listener.fd.reset();          // Not ours any more: the old port closes with the last old worker.
+        context.instance = adoption->instance;  // The run goes on: so do its tag, and what /version proves.
+        lock.rewrite(context.instance);
+    }
+    const bool has_slab = adoption != nullptr && adoption->slab.slab != nullptr;
+    auto slab = has_slab ? Result<SlabFile>(std::move(adoption->slab)) : create_slab(context.instance);
     if (!slab) {
         return refuse(ExitCode::failed, slab.error().detail);
     }
@@ -296,9 +345,12 @@ int run_locked(const RunOptions& options, RunContext context, NotifyClient& noti
     context.logs = logs.get();
     context.notify = &notify;
     context.loop = &loop;
-    context.bridge_detail = why_no_bridge(settings, options);
+    context.adoption = adoption;
     context.problems.insert(context.problems.end(), port->problems.begin(), port->problems.end());
     print_banner(*logs, context);
+    for (const std::string& line : adoption_lines) {
+        logs->say(line);
+    }
     ExitCode code = ExitCode::ok;
     {
         SupervisorRunner runner(std::move(context));
@@ -354,7 +406,8 @@ int run_supervisor(const RunOptions& given) {
     if (!lock->held) {
         return refuse(ExitCode::temporary, describe_holder(settings.lock_path, *lock));
     }
-    return run_locked(options, std::move(context), notify, std::move(*activated), lock->other);
+    context.bridge_detail = why_no_bridge(settings, options);
+    return run_locked(options, std::move(context), notify, std::move(*activated), lock->other, {lock->held, self});
 }
 
 }  // namespace agentlocator

@@ -23,6 +23,10 @@ std::int64_t milliseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
+std::int64_t nanoseconds(TimePoint when) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+}
+
 }  // namespace
 
 std::string child_name(const Seat& seat) {
@@ -48,10 +52,9 @@ Result<ChildSpec> SupervisorRunner::make_spec(const Seat& seat) {
         }
         spec.entry = *entry;
         spec.plan.passed = {context_.socket->fd.get(), context_.slab_fd};  // start() puts the channel between them.
-    } else {
-        spec.plan.die_with_parent = true;  // Two bridges on one WhatsApp account knock each other out.
     }
     spec.plan.environment = make_environment(spec);
+    spec.made_for = made_for();
     return spec;
 }
 
@@ -97,6 +100,8 @@ void SupervisorRunner::spawn(const Seat& seat) {
     children_[seat.id] = std::move(*started);
     if (child.spec().is_worker) {
         keeper_.attach(child.spec().entry, child.take_control());
+    } else {
+        keeper_.set_bridge(child.pidfd());
     }
     say(log_line("child_started", {{"child", name}, {"pid", child.pid()}}));
     if (++gated_ >= gate_batch) {
@@ -115,10 +120,21 @@ void SupervisorRunner::on_executed(ChildProcess& child, int exec_errno) {
 }
 
 void SupervisorRunner::on_line(ChildProcess& child, std::string_view line) {
-    NameRecord& record = name_record(child.spec().name);
+    tell_line(child.spec().name, line);
+}
+
+void SupervisorRunner::tell_line(const std::string& name, std::string_view line) {
+    NameRecord& record = name_record(name);
     record.history.add(line);
     context_.logs->child_line(*record.target, line);
-    control_.follow_line(child.spec().name, line);
+    control_.follow_line(name, line);
+}
+
+void SupervisorRunner::tell_lines(const std::string& name, std::string_view text) {
+    const auto sink = [&](std::string_view line) { tell_line(name, line); };
+    LineSplitter splitter;
+    splitter.feed(text, sink);
+    splitter.finish(sink);
 }
 
 void SupervisorRunner::on_worker_ready(std::uint32_t entry) {
@@ -194,12 +210,9 @@ void SupervisorRunner::record_exit(const ChildProcess& child, const ExitFacts& f
 
 // Its calls go on elsewhere; lines that its log thread had not written out are told. True: it died with a call in hand.
 bool SupervisorRunner::end_worker(ChildProcess& child) {
-    calls_served_before_ += keeper_.entry(child.spec().entry).calls_served.load();
+    context_.slab->calls_served_before.fetch_add(keeper_.entry(child.spec().entry).calls_served.load());
     const CallKeeper::WorkerEnd end = keeper_.on_died(child.spec().entry);
-    const auto sink = [&](std::string_view line) { on_line(child, line); };
-    LineSplitter splitter;
-    splitter.feed(end.unsaid, sink);
-    splitter.finish(sink);
+    tell_lines(child.spec().name, end.unsaid);
     return end.call_in_hand;
 }
 
@@ -246,8 +259,21 @@ void SupervisorRunner::write_registry() {
     gated_ = 0;
     std::vector<ChildRecord> records;
     for (const auto& [seat, child] : children_) {
-        const std::string slot = child->spec().is_worker ? std::to_string(child->spec().number) : "bridge";
-        records.push_back({slot, child->pid(), child->start_ticks()});
+        ChildRecord record;
+        record.slot = child->spec().is_worker ? std::to_string(child->spec().number) : "bridge";
+        record.pid = child->pid();
+        record.start_ticks = child->start_ticks();
+        record.serial = child->spec().serial;
+        record.spawned_ns = nanoseconds(child->spawned_at());
+        record.made_for = child->spec().made_for;
+        if (const Seat* place = machine_.find(seat)) {
+            record.spawns = place->spawns;
+            record.level = place->slot.policy().level();
+            for (const TimePoint crash : place->slot.policy().crashes()) {
+                record.crashes.push_back(nanoseconds(crash));
+            }
+        }
+        records.push_back(std::move(record));
     }
     if (const auto written = registry_.write(std::move(records)); !written) {
         if (registry_fault_ != written.error().detail) {

@@ -112,7 +112,8 @@ StatusView SupervisorRunner::status_view() const {
     std::stable_sort(view.workers.begin(), view.workers.end(), [](const ChildView& a, const ChildView& b) {
         return a.slot.size() != b.slot.size() ? a.slot.size() < b.slot.size() : a.slot < b.slot;
     });
-    view.calls_served = calls_served_before_;
+    view.calls_served = context_.slab->calls_served_before.load();
+    view.calls_lost = context_.slab->calls_lost.load();
     for (const ChildView& worker : view.workers) {
         view.calls_served += worker.calls_served;
         view.calls_live += worker.calls;

@@ -1,7 +1,6 @@
 #include "supervisor/io/spawner.hpp"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -34,8 +33,6 @@ struct Prepared {
     std::string listen_pid;
     std::vector<int> sources;  // What shall become descriptors 0, 1, 2, 3 ...; error pipe and gate last.
     std::vector<int> parked;
-    bool die_with_parent = false;
-    pid_t parent = 0;
 };
 
 char* mutable_text(const std::string& text) {
@@ -73,12 +70,6 @@ void close_from(unsigned first) {
 
 [[noreturn]] void run_child(Prepared& prepared) {
     ::setpgid(0, 0);
-    if (prepared.die_with_parent) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::getppid() != prepared.parent) {
-            ::_exit(to_int(ExitCode::supervisor_gone));  // It died before the prctl.
-        }
-    }
     struct sigaction fallback {};
     fallback.sa_handler = SIG_DFL;  // Ignored signals survive exec; ours ignores SIGPIPE.
     for (int number = 1; number < NSIG; ++number) {
@@ -151,11 +142,10 @@ Result<Spawned> spawn(const SpawnPlan& plan) {
     prepared.envp.push_back(nullptr);
     prepared.sources = {null.get(), plan.output, plan.output};
     prepared.sources.insert(prepared.sources.end(), plan.passed.begin(), plan.passed.end());
+    prepared.sources.insert(prepared.sources.end(), plan.kept.begin(), plan.kept.end());
     prepared.sources.push_back(error_end.get());
     prepared.sources.push_back(gate_end.get());
     prepared.parked.resize(prepared.sources.size());
-    prepared.die_with_parent = plan.die_with_parent;
-    prepared.parent = ::getpid();
 
     // Every signal stays blocked around the fork: a handler must not run in the child before exec.
     sigset_t all;

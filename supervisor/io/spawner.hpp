@@ -1,6 +1,6 @@
 #pragma once
 // Starts one child process: no descriptor, signal state or group of ours leaks into it, and nothing here blocks.
-// Main thread only: the parent-death signal belongs to the thread that forked.
+// Main thread only: leftovers are looked for among its children.
 //
 // The child waits at a gate before exec until open_gate(), so that its record is on disk before it runs: there is
 // never a running child that the next supervisor could not name.
@@ -20,7 +20,7 @@ struct SpawnPlan {
     std::vector<std::string> environment;  // NAME=VALUE.
     int output = -1;                       // Becomes stdout and stderr.
     std::vector<int> passed;               // Become descriptors 3, 4, ...; LISTEN_PID is added for them.
-    bool die_with_parent = false;          // SIGKILL when the supervisor dies, however it dies.
+    std::vector<int> kept;                 // The next descriptors: held open by the child, of no use to it.
 };
 
 struct Spawned {

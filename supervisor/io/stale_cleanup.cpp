@@ -12,9 +12,9 @@
 
 #include "common/log_line.hpp"
 #include "common/time.hpp"
+#include "supervisor/io/child_registry.hpp"
 #include "supervisor/io/port_owner.hpp"
 #include "supervisor/io/process_table.hpp"
-#include "supervisor/io/read_file.hpp"
 
 namespace agentlocator {
 namespace {
@@ -23,18 +23,6 @@ namespace {
 std::string real_path(const std::string& path) {
     char resolved[PATH_MAX];
     return ::realpath(path.c_str(), resolved) == nullptr ? path : std::string(resolved);
-}
-
-std::optional<ChildRecords> read_child_records(const std::string& runtime_dir) {
-    const std::string path = runtime_dir + "/" + child_record_file;
-    struct stat status {};
-    // Another user's file would name processes of ours to be ended.
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) {
-        return std::nullopt;
-    }
-    const auto text = read_file(path);
-    auto records = text ? parse_child_records(*text) : error(Errc::not_found, path);
-    return records ? std::optional(std::move(*records)) : std::nullopt;
 }
 
 // True when all ended in time.

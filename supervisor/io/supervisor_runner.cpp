@@ -73,7 +73,11 @@ ExitCode SupervisorRunner::run() {
         return ExitCode::failed;
     }
     arm_watchdog();
-    machine_.on_start(Clock::now(), actions_);
+    if (context_.adoption != nullptr) {
+        adopt_all();
+    } else {
+        machine_.on_start(Clock::now(), actions_);
+    }
     perform();
     while (!exit_code_) {
         loop_.run_once(1h);

@@ -14,6 +14,7 @@
 #include "common/io/settings_source.hpp"
 #include "supervisor/control_request.hpp"
 #include "supervisor/heartbeat_policy.hpp"
+#include "supervisor/io/adoption.hpp"
 #include "supervisor/io/call_keeper.hpp"
 #include "supervisor/io/child_process.hpp"
 #include "supervisor/io/child_registry.hpp"
@@ -44,6 +45,7 @@ struct RunContext {
     CallSlab* slab = nullptr;
     int slab_fd = -1;
     LogService* logs = nullptr;
+    Adoption* adoption = nullptr;  // What a dead supervisor left; empty on a fresh start.
     NotifyClient* notify = nullptr;
     EventLoop* loop = nullptr;
 };
@@ -78,12 +80,19 @@ private:
     void on_line(ChildProcess& child, std::string_view line) override;
     void on_died(ChildProcess& child) override;
 
+    void tell_line(const std::string& name, std::string_view line);
+    void tell_lines(const std::string& name, std::string_view text);
     void on_worker_ready(std::uint32_t entry);
 
     // Actions of the machine
     void perform();
     void perform_one(const SeatAction& action);
     void spawn(const Seat& seat);
+
+    // Of a dead supervisor (runner_adoption.cpp)
+    void adopt_all();
+    void adopt_child(AdoptedChild& adopted, std::uint32_t number);
+    [[nodiscard]] std::string made_for() const;
     [[nodiscard]] Result<ChildSpec> make_spec(const Seat& seat);
     [[nodiscard]] std::vector<std::string> make_environment(const ChildSpec& spec) const;
     void settle();
@@ -158,7 +167,6 @@ private:
     std::size_t gated_ = 0;  // Children that wait for their record.
 
     std::optional<ExitCode> exit_code_;
-    std::uint64_t calls_served_before_ = 0;  // By workers that are gone.
     bool said_ready_ = false;
     bool stop_told_ = false;
     bool port_ours_ = false;

@@ -99,6 +99,7 @@ class Process:
 
     def __init__(self, argv, env=None, **options):
         self.argv = [str(part) for part in argv]
+        self.runtime_dir = (env or {}).get("AGENTLOCATOR_RUNTIME_DIR")
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("start_new_session", True)
         self.child = subprocess.Popen(
@@ -165,6 +166,17 @@ class Process:
         self.send(signal.SIGTERM)
         return self.wait(seconds)
 
+    def _end_survivors(self):
+        """What a killed supervisor left for the next one: nothing of it may outlive its test."""
+        try:
+            records = json.loads((Path(self.runtime_dir or "/nowhere") / "children.json").read_text())
+        except (OSError, ValueError):
+            return
+        if records["supervisor"]["pid"] == self.pid:
+            for child in records["children"]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child["pid"], signal.SIGKILL)
+
     def __enter__(self):
         return self
 
@@ -176,6 +188,7 @@ class Process:
                 os.killpg(self.pid, signal.SIGKILL)
             self.child.kill()
         self.child.wait()
+        self._end_survivors()
         self._reader.join(1)
         if not self._reader.is_alive():  # A grandchild may still hold the pipe.
             self.child.stdout.close()

@@ -179,13 +179,14 @@ void MediaPeer::lose() {
     settle();
 }
 
-void MediaPeer::release() {
+UniqueFd MediaPeer::release() {
     ENSURE(!ended_);
     if (watched_ != 0) {
         shell_.loop.remove(socket_.get(), *this);
         watched_ = 0;
     }
     ended_ = true;
+    return std::move(socket_);
 }
 
 void MediaPeer::end() {

@@ -43,8 +43,9 @@ public:
     void condemn(std::string_view why);
     // Nobody is at the other end any more.
     void lose();
-    // Lets go: nothing more is read, sent or changed. The caller hands the call back to the supervisor.
-    void release();
+    // Lets go: nothing more is read, sent or changed. The caller hands the call back to the supervisor, and keeps the
+    // socket until it is told that somebody else has it.
+    [[nodiscard]] UniqueFd release();
 
 private:
     // Names the slot in hand while it lives: whoever finds us dead knows which call may have killed us.

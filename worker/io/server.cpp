@@ -104,11 +104,8 @@ Server::Server(ServerParts parts)
     listening_ = true;
     loop_.add(signals_.get(), EPOLLIN, signal_sink_);
     if (parts.control) {
-        link_ = std::make_unique<PacketChannel>(loop_, std::move(parts.control),
-                                                PacketChannel::Events{[this](const ControlPacket& packet, UniqueFd fd) {
-                                                                          on_packet(packet, std::move(fd));
-                                                                      },
-                                                                      [this] { on_supervisor_lost(); }});
+        slab_file_ = std::move(parts.slab_file);
+        adopt_link(std::move(parts.control));
         tell(PacketType::ready, no_slot, 0, static_cast<std::uint32_t>(slab_layout()));
     }
 }
@@ -159,9 +156,8 @@ void Server::sweep(TimePoint now) {
         loop_.add(listener_.get(), EPOLLIN, *listener_sink_);
         listening_ = true;
     }
-    if (orphan_deadline_ && now >= *orphan_deadline_ && !draining_) {
-        log_.line(log_line("worker_orphaned", {{"worker", seat_}, {"detail", "no supervisor came back; draining"}}));
-        drain(settings_.drain_timeout);
+    if (orphan_deadline_ && now >= *orphan_deadline_) {
+        on_orphan_deadline();
     }
     if (drain_deadline_ && now >= *drain_deadline_) {
         drain_deadline_ = now + context_.close_max;
@@ -320,7 +316,7 @@ void Server::drain(std::optional<Duration> deadline) {
 void Server::on_signal() {
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGINT && link_) {
+        if (info.ssi_signo == SIGINT && slab_file_) {
             continue;
         }
         const bool again = draining_;
@@ -332,7 +328,8 @@ void Server::on_signal() {
 }
 
 void Server::check_drained() {
-    if (!draining_ || !calls_.empty() || !http_.empty() || done_) {
+    // A released call that nobody is known to have yet is still ours to save.
+    if (!draining_ || !calls_.empty() || !http_.empty() || !parted_.empty() || done_) {
         return;
     }
     tell(PacketType::drained);
@@ -344,7 +341,7 @@ std::vector<ReadyProblem> Server::problems() const {
     if (draining_) {
         found.push_back({"draining", "this worker takes no new calls"});
     }
-    if (orphan_deadline_) {
+    if (orphaned_) {
         found.push_back({"no_supervisor", "the supervisor is gone; start it again"});
     }
     if (const std::uint32_t held = slab_.held_slots.load(std::memory_order_relaxed); held > 0) {

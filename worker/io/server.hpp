@@ -29,6 +29,7 @@ struct ServerParts {
     std::string seat;      // Our slot's name, for people.
     UniqueFd listener;     // Non-blocking, listening.
     UniqueFd control;      // To the supervisor; empty when alone.
+    UniqueFd slab_file;    // The slab's descriptor, for the next supervisor; empty when alone.
     UniqueFd signals;      // signalfd of SIGTERM and SIGINT, both blocked.
     Conversation& conversation;
 };
@@ -57,7 +58,13 @@ private:
     void refuse(std::span<const std::string> lines);
     void on_stream(UniqueFd socket, const AcceptStream& stream, std::span<const char> behind);
     void on_packet(const ControlPacket& packet, UniqueFd fd);
+    void adopt_link(UniqueFd control);
+    // Without a supervisor (server_orphan.cpp): serve on, look for the next, hand it everything.
     void on_supervisor_lost();
+    void seek_supervisor();
+    void hand_back();
+    void on_adopted();
+    void on_orphan_deadline();
     void tell(PacketType type, std::uint32_t slot = no_slot, std::uint64_t call = 0, std::uint32_t arg = 0,
               int fd = -1);
     void adopt(const ControlPacket& packet, UniqueFd socket);
@@ -93,11 +100,20 @@ private:
     HttpShell http_shell_;
     UniqueFd listener_;
     std::unique_ptr<Listener> listener_sink_;
-    std::unique_ptr<PacketChannel> link_;
+    std::unique_ptr<PacketChannel> link_;  // Empty while there is no supervisor.
+    UniqueFd slab_file_;
+    UniqueFd bridge_;  // pidfd of the WhatsApp bridge.
     UniqueFd signals_;
     FunctionSink signal_sink_;
     std::list<std::unique_ptr<HttpPeer>> http_;                  // Oldest first.
     std::map<std::uint32_t, std::unique_ptr<MediaPeer>> calls_;  // By slot.
+    struct Parted {
+        std::uint32_t slot;
+        UniqueFd socket;
+    };
+    // Released calls that nobody is known to carry yet, by serial number: should the supervisor die in the middle of a
+    // hand-over, the connection lives here.
+    std::map<std::uint64_t, Parted> parted_;
     const std::int64_t started_at_;
     std::uint32_t next_slot_ = 0;
     TimePoint next_sweep_{};
@@ -107,6 +123,7 @@ private:
     std::optional<TimePoint> orphan_deadline_;
     LineBudget refusal_lines_;
     bool draining_ = false;
+    bool orphaned_ = false;  // From the loss of the supervisor until the next one says `adopted`.
     bool listening_ = false;
     bool purging_ = false;
     std::uint64_t superseded_seen_ = 0;

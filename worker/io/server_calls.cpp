@@ -125,18 +125,31 @@ void Server::on_packet(const ControlPacket& packet, UniqueFd fd) {
         case PacketType::stop:
             drain(context_.close_max);
             return close_calls("the server is stopping");
+        case PacketType::parted:
+            parted_.erase(packet.call);
+            return check_drained();
+        case PacketType::bridge:
+            bridge_ = std::move(fd);
+            return;
+        case PacketType::adopted:
+            return on_adopted();
         case PacketType::ready:
         case PacketType::call_opened:
         case PacketType::call_released:
         case PacketType::call_adopted:
         case PacketType::call_closed:
         case PacketType::drained:
+        case PacketType::returned:
+        case PacketType::returned_listener:
+        case PacketType::returned_call:
+        case PacketType::returned_all:
             break;  // Ours to send; the supervisor never does.
     }
     log_.line(log_line("packet_ignored", {{"type", static_cast<int>(packet.type)}}));
 }
 
 void Server::adopt(const ControlPacket& packet, UniqueFd socket) {
+    parted_.erase(packet.call);  // It came back to us.
     entry_.slot_adopting.store(packet.slot, std::memory_order_release);
     CRASH_POINT(adopt_begin);
     // Without counts a call that its last worker let go of is exact by its record, and one whose worker died is lost.
@@ -171,8 +184,8 @@ void Server::release(const ControlPacket& packet) {
         return;  // It ended meanwhile; call_closed is on its way.
     }
     CRASH_POINT(release_begin);
-    found->second->release();
     link_->forget(packet.call);
+    parted_.insert_or_assign(packet.call, Parted{packet.slot, found->second->release()});
     CRASH_POINT(release_untold);
     tell(PacketType::call_released, packet.slot, packet.call);
     CRASH_POINT(released);
@@ -188,14 +201,6 @@ void Server::tell(PacketType type, std::uint32_t slot, std::uint64_t call, std::
         packet.arg = arg;
         link_->send(packet, fd);
     }
-}
-
-void Server::on_supervisor_lost() {
-    log_.line(
-        log_line("supervisor_lost", {{"worker", seat_},
-                                     {"detail", "serving on; without a new supervisor draining begins in " +
-                                                    std::to_string(settings_.orphan_grace.count() / 1000) + " s"}}));
-    orphan_deadline_ = Clock::now() + settings_.orphan_grace;
 }
 
 void Server::close_calls(std::string_view why) {

@@ -6,7 +6,11 @@ using namespace agentlocator;
 
 namespace {
 
-const ChildRecords sample{"0123456789abcdef0123456789abcdef", "b7c1", 41, 900, {{"1", 42, 1000}, {"bridge", 43, 1001}}};
+const ChildRecords sample{"0123456789abcdef0123456789abcdef",
+                          "b7c1",
+                          41,
+                          900,
+                          {{"1", 42, 1000, 7, 123456789, 3, 2, {11, 22}, "5f"}, {"bridge", 43, 1001}}};
 
 }  // namespace
 

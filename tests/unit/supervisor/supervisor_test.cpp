@@ -222,3 +222,88 @@ TEST_CASE("supervisor: restart names what does not exist") {
     CHECK_FALSE(bench.machine.restart(bench.now, {Kind::bridge, 0}, false, bench.out).has_value());
     CHECK(bench.machine.restart(bench.now, {Kind::worker, 2}, false, bench.out).has_value());
 }
+
+namespace {
+
+// A supervisor that takes over from a dead one.
+struct Heir {
+    explicit Heir(const SupervisorPlan& p) : machine(p) {}
+    SeatId adopt(std::uint32_t number, bool leaving = false) {
+        Supervisor::Adopted process;
+        process.number = number;
+        process.leaving = leaving;
+        process.spawns = 4;
+        return machine.adopt(now, process, out);
+    }
+    void start() { machine.on_start(now, out); }
+    SeatActions take() { return std::exchange(out, {}); }
+
+    TimePoint now{1000s};
+    SeatActions out;
+    Supervisor machine;
+};
+
+}  // namespace
+
+TEST_CASE("supervisor: adopted processes serve at once, and only what is missing is started") {
+    Heir heir(plan(3, true));
+    heir.adopt(0);
+    heir.adopt(1);
+    heir.adopt(3);
+    heir.start();
+    const SeatActions out = heir.take();
+    REQUIRE(out.size() == 1);
+    CHECK(out[0].action == SlotAction::spawn);
+    CHECK(heir.machine.find(out[0].seat)->number == 2);
+    CHECK(heir.machine.seats().front().spawns == 4);
+    heir.machine.on_ready(heir.now, out[0].seat, heir.out);
+    CHECK(heir.machine.state() == SupervisorState::running);
+}
+
+TEST_CASE("supervisor: adopted workers beyond the wanted number are sent away") {
+    Heir heir(plan(1));
+    heir.adopt(1);
+    const SeatId second = heir.adopt(2);
+    heir.start();
+    CHECK(heir.take() == SeatActions{{second, SlotAction::drain}});
+    heir.machine.on_exited(heir.now, second, ordinary, 1, heir.out);
+    CHECK(heir.take().empty());
+    CHECK(heir.machine.seats().size() == 1);
+}
+
+TEST_CASE("supervisor: of two adopted workers with one number the later stays") {
+    Heir heir(plan(1));
+    const SeatId old = heir.adopt(1);
+    const SeatId young = heir.adopt(1);
+    heir.start();
+    CHECK(heir.take() == SeatActions{{old, SlotAction::drain}});
+    CHECK(heir.machine.find(old)->role == SeatRole::outgoing);
+    CHECK(heir.machine.find(young)->role == SeatRole::current);
+    CHECK(heir.machine.state() == SupervisorState::running);
+}
+
+TEST_CASE("supervisor: an adopted worker that was leaving leaves, and its number is filled") {
+    Heir heir(plan(1));
+    const SeatId leaving = heir.adopt(1, true);
+    heir.start();
+    const SeatActions out = heir.take();
+    REQUIRE(out.size() == 1);
+    CHECK(out[0].action == SlotAction::spawn);
+    CHECK(out[0].seat != leaving);
+    heir.now += 30s;
+    heir.machine.on_deadline(heir.now, heir.out);
+    CHECK(heir.take() == SeatActions{{leaving, SlotAction::terminate}, {out[0].seat, SlotAction::abort}});
+}
+
+TEST_CASE("supervisor: an adopted worker's crashes count with those of before") {
+    SupervisorPlan p = plan(2);
+    p.restart.crash_limit = 3;
+    Heir heir(p);
+    Supervisor::Adopted process;
+    process.number = 1;
+    process.crashes = {heir.now - 2s, heir.now - 1s};
+    const SeatId id = heir.machine.adopt(heir.now, process, heir.out);
+    heir.start();
+    heir.machine.on_exited(heir.now, id, ordinary, 1, heir.out);
+    CHECK(heir.machine.find(id)->slot.state() == SlotState::held);
+}

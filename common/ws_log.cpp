@@ -1,4 +1,4 @@
-#include "worker/ws_log.hpp"
+#include "common/ws_log.hpp"
 
 #include "common/log_line.hpp"
 
