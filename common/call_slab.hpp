@@ -116,6 +116,8 @@ struct CallSlab {
     // Of the whole run, however many supervisors it had. Theirs to write.
     std::atomic<std::uint64_t> calls_served_before{0};  // By workers that are gone.
     std::atomic<std::uint64_t> calls_lost{0};           // Their worker and the supervisor died together.
+    std::atomic<std::uint64_t> upgrades{0};             // Begun so far; names each.
+    std::atomic<std::uint64_t> generation{0};           // The upgrade that children are started after, 0 before any.
     alignas(64) std::array<WorkerEntry, worker_entries_max> workers;
     std::array<SlotEntry, call_slots_max> directory;
     std::array<StagingArea, worker_entries_max> staging;

@@ -221,6 +221,28 @@ void CallVault::restore_call(std::uint32_t worker, const CallReport& report, Vau
     ++workers_[worker].calls;
 }
 
+void CallVault::restore_kept(std::uint32_t slot, std::uint64_t call) {
+    if (slot >= call_slots_max || slab_.directory[slot].call.load() != call || calls_.contains(slot)) {
+        return;  // Over, or told of by the worker that has it.
+    }
+    const std::uint32_t owner = slab_.directory[slot].owner.load();
+    if (owner != no_worker && !workers_.contains(owner - 1)) {
+        Call& kept = calls_[slot];
+        kept = {call, State::waiting, owner - 1, owner - 1};
+        kept.lost = slab_.blind.load() != 0;
+    }
+}
+
+bool CallVault::at_rest() const {
+    return std::all_of(calls_.begin(), calls_.end(),
+                       [](const auto& entry) { return entry.second.state == State::serving; });
+}
+
+std::uint64_t CallVault::call_in(std::uint32_t slot) const {
+    const auto found = calls_.find(slot);
+    return found == calls_.end() ? 0 : found->second.call;
+}
+
 void CallVault::finish_restore(const std::function<void(std::uint32_t slot)>& lost, VaultCommands& out) {
     for (std::uint32_t worker = 0; worker < worker_entries_max; ++worker) {
         if (slab_.workers[worker].seat.load() != 0 && !workers_.contains(worker)) {

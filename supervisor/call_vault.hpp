@@ -59,12 +59,17 @@ public:
     // `began_later`: calls with this serial number and above may be the worker's without having been told.
     void restore_worker(std::uint32_t worker, bool leaving, std::uint64_t began_later);
     void restore_call(std::uint32_t worker, const CallReport& report, VaultCommands& out);
+    // A call whose socket this process kept across an exec; its worker may have died meanwhile.
+    void restore_kept(std::uint32_t slot, std::uint64_t call);
     // Places what nobody serves, and frees the slots whose connection died with a worker; `lost` is asked first.
     void finish_restore(const std::function<void(std::uint32_t slot)>& lost, VaultCommands& out);
 
     // False for a call that has ended already: another may have its slot, and another worker's packets come first.
     [[nodiscard]] bool is_current(const ControlPacket& packet) const;
     [[nodiscard]] bool entry_free(std::uint32_t worker) const;
+    // No call is between two workers.
+    [[nodiscard]] bool at_rest() const;
+    [[nodiscard]] std::uint64_t call_in(std::uint32_t slot) const;  // 0: none.
     [[nodiscard]] std::size_t calls() const { return calls_.size(); }
     [[nodiscard]] std::uint32_t calls_of(std::uint32_t worker) const;
     [[nodiscard]] std::uint64_t moved() const { return moved_; }  // Take-overs and hand-overs so far.

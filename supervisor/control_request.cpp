@@ -62,6 +62,16 @@ Parsed parse_scale(const Json& body) {
     return ScaleRequest{workers->get<std::uint32_t>()};
 }
 
+Parsed parse_upgrade(const Json& body) {
+    const Json folder = body.value("folder", Json(""));
+    constexpr std::size_t path_max = 4096;
+    const std::string text = folder.is_string() ? folder.get<std::string>() : "?";
+    if ((!text.empty() && text.front() != '/') || text.size() > path_max) {
+        return refuse("`folder` is not an absolute path", "name the folder that holds the new `agentlocator`");
+    }
+    return UpgradeRequest{text};
+}
+
 Parsed parse_mode(const Json& body) {
     const auto mode = body.find("mode");
     const auto parsed =
@@ -121,6 +131,7 @@ constexpr std::array routes{
     Route{"POST", "/stop", [](const HttpRequest&, const Json&) -> Parsed { return StopRequest{}; }},
     Route{"POST", "/reload", [](const HttpRequest&, const Json&) -> Parsed { return ReloadRequest{}; }},
     Route{"POST", "/restart", [](const HttpRequest&, const Json& body) { return parse_restart(body); }},
+    Route{"POST", "/upgrade", [](const HttpRequest&, const Json& body) { return parse_upgrade(body); }},
     Route{"POST", "/scale", [](const HttpRequest&, const Json& body) { return parse_scale(body); }},
     Route{"POST", "/mode", [](const HttpRequest&, const Json& body) { return parse_mode(body); }},
 };
@@ -156,7 +167,7 @@ Parsed parse_control_request(const HttpRequest& request) {
         return ControlRefusal{405, "this command wants another method", "GET reads, POST changes"};
     }
     return ControlRefusal{404, "there is no such command",
-                          "status, config, version, logs, restart, stop, scale, reload, mode"};
+                          "status, config, version, logs, restart, stop, scale, reload, mode, upgrade"};
 }
 
 HttpResponse refusal_response(const ControlRefusal& refusal) {

@@ -4,6 +4,7 @@
 //   GET  /status /config /version          GET  /logs?target=1&lines=100&follow=1
 //   POST /restart {"target":"1|bridge|all","rolling":false}     POST /scale {"workers":4}
 //   POST /mode {"mode":"ECHO","for_seconds":600}                POST /stop {}     POST /reload {}
+//   POST /upgrade {"folder":"/opt/agentlocator/2/bin"}
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -28,6 +29,9 @@ struct RestartRequest {
     RestartTarget target;
     bool rolling = false;
 };
+struct UpgradeRequest {
+    std::string folder;  // Of the new programs, absolute; empty: where ours are.
+};
 struct ScaleRequest {
     std::uint32_t workers = 0;
 };
@@ -42,7 +46,7 @@ struct LogsQuery {
 };
 
 using ControlCommand = std::variant<StatusQuery, ConfigQuery, VersionQuery, StopRequest, ReloadRequest, RestartRequest,
-                                    ScaleRequest, ModeRequest, LogsQuery>;
+                                    UpgradeRequest, ScaleRequest, ModeRequest, LogsQuery>;
 
 struct ControlRefusal {
     unsigned status = 400;

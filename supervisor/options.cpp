@@ -20,6 +20,7 @@ struct Parsed {
     StatusCommand status;
     StopCommand stop;
     RestartCommand restart;
+    UpgradeCommand upgrade;
     ScaleCommand scale;
     LogsCommand logs;
     StaleCommand stale;
@@ -29,6 +30,7 @@ struct Parsed {
     std::optional<std::string> period;
     std::string env_file;
     bool no_wait = false;
+    bool upgrade_no_wait = false;
 };
 
 // A flag that is one setting: checked with all the others, so that every fault is reported together.
@@ -100,6 +102,16 @@ void add_changing(CLI::App& app, Parsed& parsed) {
         ->required()
         ->type_name("SLOT|bridge|all");
     restart.add_flag("--rolling", parsed.restart.rolling, "Start each successor before its predecessor leaves");
+    CLI::App& upgrade = add_command(
+        app, parsed, "upgrade", "Change to the programs that are on the disk now; no call ends",
+        "  agentlocator upgrade\n"
+        "  agentlocator upgrade --to /opt/agentlocator-2/bin\n"
+        "The new program is run once to see that it starts, then the supervisor becomes it and replaces the workers\n"
+        "one by one. When a new worker does not become ready, the old build comes back by itself.\n");
+    upgrade.add_option("--to", parsed.upgrade.folder, "Folder of the new programs; default: the running ones' own")
+        ->type_name("FOLDER");
+    upgrade.add_flag("--no-wait", parsed.upgrade_no_wait, "Return when it has begun instead of when it is done");
+    upgrade.add_flag("--json", parsed.upgrade.json, "What became of it, as JSON");
     CLI::App& scale = add_command(app, parsed, "scale", "Change the number of workers", "  agentlocator scale 4\n");
     scale.add_option("workers", parsed.scale.workers, "How many")
         ->required()
@@ -177,6 +189,9 @@ Options finish(const CLI::App& app, Parsed& parsed) {
         command = parsed.stop;
     } else if (name == "restart") {
         command = parsed.restart;
+    } else if (name == "upgrade") {
+        parsed.upgrade.wait = !parsed.upgrade_no_wait;
+        command = parsed.upgrade;
     } else if (name == "scale") {
         command = parsed.scale;
     } else if (name == "reload") {

@@ -28,6 +28,11 @@ struct RestartCommand {
     std::string target;  // "1", "bridge", "all"
     bool rolling = false;
 };
+struct UpgradeCommand {
+    std::string folder;  // Empty: where the running supervisor's programs are.
+    bool wait = true;
+    bool json = false;
+};
 struct ScaleCommand {
     std::uint32_t workers = 0;
 };
@@ -64,8 +69,8 @@ struct ShowText {
 };
 
 using Command =
-    std::variant<ShowText, RunCommand, StatusCommand, StopCommand, RestartCommand, ScaleCommand, ReloadCommand,
-                 ModeCommand, LogsCommand, StaleCommand, ConfigCommand, VersionCommand, CallCommand>;
+    std::variant<ShowText, RunCommand, StatusCommand, StopCommand, RestartCommand, UpgradeCommand, ScaleCommand,
+                 ReloadCommand, ModeCommand, LogsCommand, StaleCommand, ConfigCommand, VersionCommand, CallCommand>;
 
 struct Options {
     Command command;

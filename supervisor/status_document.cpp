@@ -87,6 +87,10 @@ std::string encode_status(const StatusView& view) {
     document["workers"] = std::move(workers);
     document["bridge"] =
         view.bridge ? child_json(*view.bridge) : Json{{"state", "absent"}, {"detail", view.bridge_detail}};
+    const UpgradeRecord& upgrade = view.upgrade;
+    document["upgrade"] = {{"state", to_string(upgrade.state)}, {"number", upgrade.number},
+                           {"folder", upgrade.folder},          {"from_build", upgrade.from_build},
+                           {"to_build", upgrade.to_build},      {"failure", upgrade.failure}};
     Json problems = Json::array();
     for (const Problem& problem : view.problems) {
         problems.push_back({{"code", problem.code}, {"cause", problem.cause}, {"remedy", problem.remedy}});

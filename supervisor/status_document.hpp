@@ -9,6 +9,7 @@
 #include "common/config.hpp"
 #include "supervisor/mode_control.hpp"
 #include "supervisor/supervisor.hpp"
+#include "supervisor/upgrade.hpp"
 
 namespace agentlocator {
 
@@ -68,6 +69,7 @@ struct StatusView {
     std::optional<ChildView> bridge{};
     std::string bridge_detail;  // Why there is none.
     std::vector<Problem> problems;
+    UpgradeRecord upgrade{};  // The last one, or the one under way.
 };
 
 [[nodiscard]] std::string encode_status(const StatusView& view);

@@ -20,6 +20,9 @@ std::string_view to_string(SupervisorState state) {
     ensure_failed("SupervisorState has a name", __FILE__, __LINE__);
 }
 
+// A build that fails twice to start would fail for ever; one failure may have been an accident (SIGKILL, memory).
+constexpr std::size_t successor_failures_max = 2;
+
 Seat& Supervisor::add(std::uint32_t number, SeatRole role) {
     const SlotLimits& limits = role == SeatRole::bridge ? plan_.bridge_limits : plan_.worker_limits;
     seats_.push_back(Seat{SeatId{next_seat_++}, number, role, ProcessSlot(limits, plan_.restart), 0});
@@ -274,7 +277,8 @@ bool Supervisor::roll_one(TimePoint now, SeatActions& out) {
             return true;
         }
         const SlotState state = successor->slot.state();
-        if (state == SlotState::held) {
+        if (state == SlotState::held ||
+            (state != SlotState::serving && successor->slot.policy().crashes().size() >= successor_failures_max)) {
             // The old generation stays: a build that does not start must not replace one that serves.
             rolling_fault_ = "the new worker " + std::to_string(successor->number) + " did not become ready";
             act(*successor, successor->slot.on_stop(now, ProcessSlot::After::vacate), out);

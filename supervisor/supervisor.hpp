@@ -77,6 +77,8 @@ public:
         std::uint32_t level = 0;
         std::deque<TimePoint> crashes;
     };
+    // Before on_start: another number than the plan's.
+    void plan_workers(std::uint32_t workers) { plan_.workers = workers; }
     [[nodiscard]] SeatId adopt(TimePoint now, const Adopted& process, SeatActions& out);
 
     // Events. Each appends to `out` what the shell must do, in order.

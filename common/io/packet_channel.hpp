@@ -24,6 +24,7 @@ public:
     void send(const ControlPacket& packet, int fd = -1);
     // The call's socket is about to be closed: waiting packets that carry it are dropped.
     void forget(std::uint64_t call);
+    [[nodiscard]] bool idle() const { return waiting_.empty(); }  // Everything sent has left.
     // Takes in all that the other side has sent, to its end: before a dead peer's state is judged.
     void receive_all();
 

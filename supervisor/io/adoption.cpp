@@ -1,5 +1,6 @@
 #include "supervisor/io/adoption.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -37,6 +38,20 @@ bool has_ended(const UniqueFd& pidfd) {
 UniqueFd pin(const ChildRecord& record) {
     UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(record.pid), 0U)));
     return pidfd && is_alive(record.pid, record.start_ticks) ? std::move(pidfd) : UniqueFd();
+}
+
+UniqueFd duplicate(const UniqueFd& fd) {
+    return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+}
+
+// The children of a supervisor that is dead, or that we were before an exec.
+ChildRecords orphans_of(const std::string& runtime_dir) {
+    auto records = read_child_records(runtime_dir);
+    if (!records || records->boot_id.empty() || records->boot_id != read_boot_id() ||
+        (records->supervisor_pid != ::getpid() && is_alive(records->supervisor_pid, records->supervisor_start_ticks))) {
+        return {};
+    }
+    return std::move(*records);
 }
 
 class Gate {
@@ -107,26 +122,32 @@ public:
                 waiting.push_back({worker.told.complete() ? -1 : worker.control.get(), POLLIN, 0});
             }
             (void)::poll(waiting.data(), waiting.size(), static_cast<int>(left.count()));
-            accept_all();
-            for (std::size_t i = 0; i < workers_.size(); ++i) {
-                take_packets(i);
-            }
+            take_all();
         }
+        take_all();  // Of those that ended, too: what they had sent lies here, with the sockets.
     }
 
-    // What came to its end, with the slab and the listener of the first; the others are dead afterwards.
-    [[nodiscard]] std::vector<AdoptedChild> finish(UniqueFd& slab, UniqueFd& listener, const Report& report) {
+    // What came to its end, with the slab and the listener of the first; the others are dead afterwards, and the calls
+    // they got to tell of are kept.
+    [[nodiscard]] std::vector<AdoptedChild> finish(UniqueFd& slab, UniqueFd& listener,
+                                                   std::vector<Adoption::Kept>& kept, const Report& report) {
         std::vector<AdoptedChild> adopted;
         for (std::size_t i = 0; i < workers_.size(); ++i) {
             AdoptedChild& worker = workers_[i];
             if (worker.told.complete() && same_slab(slab, descriptors_[i].slab)) {
                 if (!slab) {
                     slab = std::move(descriptors_[i].slab);
+                }
+                if (!listener) {
                     listener = std::move(descriptors_[i].listener);
                 }
                 adopted.push_back(std::move(worker));
             } else {
                 end(worker, report);
+                for (std::size_t told = 0; told < worker.sockets.size(); ++told) {
+                    const CallReport& call = worker.told.calls()[told];
+                    kept.push_back({call.slot, call.call, std::move(worker.sockets[told])});
+                }
             }
         }
         return adopted;
@@ -144,10 +165,17 @@ private:
         });
     }
 
+    void take_all() {
+        accept_all();
+        for (std::size_t i = 0; i < workers_.size(); ++i) {
+            take_packets(i);
+        }
+    }
+
     void accept_all() {
         while (auto visitor = gate_.accept()) {
             const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const AdoptedChild& worker) {
-                return worker.record.pid == visitor->pid && !has_ended(worker.pidfd);
+                return worker.record.pid == visitor->pid;
             });
             if (found != workers_.end() && !found->told.complete()) {
                 forget(static_cast<std::size_t>(found - workers_.begin()));
@@ -174,6 +202,10 @@ private:
             }
             const auto kept = result == PacketIo::done ? worker.told.on_packet(packet, static_cast<bool>(fd))
                                                        : std::optional<HandBack::Kept>();
+            if (!kept && result == PacketIo::closed) {
+                worker.control.reset();  // It ended, or will come again; what it told so far may be all there is.
+                return;
+            }
             if (!kept) {
                 return forget(index);
             }
@@ -225,16 +257,24 @@ std::vector<std::int64_t> Adoption::pids() const {
     return list;
 }
 
-Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bool want_bridge, const Report& report) {
-    const auto records = read_child_records(runtime_dir);
-    if (!records || records->boot_id != read_boot_id() || records->boot_id.empty() ||
-        is_alive(records->supervisor_pid, records->supervisor_start_ticks)) {
-        return std::optional<Adoption>();
-    }
+Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bool want_bridge, Heritage* heritage,
+                                              const Report& report) {
+    const ChildRecords records = orphans_of(runtime_dir);
     Adoption adoption;
-    adoption.instance = records->instance;
+    adoption.instance = records.instance;
+    UniqueFd slab;
+    UniqueFd listener;
+    if (heritage != nullptr) {
+        slab = duplicate(heritage->slab);  // The original stays with the heritage: we may have to turn back.
+        listener = duplicate(heritage->listener);
+    }
+    if (slab) {
+        if (const auto readable = map_slab(slab.get()); !readable) {
+            return readable.error();
+        }
+    }
     std::vector<AdoptedChild> expected;
-    for (const ChildRecord& record : records->children) {
+    for (const ChildRecord& record : records.children) {
         adoption.last_serial = std::max(adoption.last_serial, record.serial);
         const bool is_bridge = record.slot == "bridge";
         const bool is_worker = !record.slot.empty() && record.slot.find_first_not_of("0123456789") == std::string::npos;
@@ -259,22 +299,25 @@ Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bo
         CRASH_POINT(adoption_open);
         Collection collection(gate, std::move(expected));
         collection.run(Clock::now() + answer_max);
-        UniqueFd slab;
-        UniqueFd listener;
-        adoption.workers = collection.finish(slab, listener, report);
-        if (slab) {
-            // A slab of another layout stays with the build that made it: its workers go on serving.
-            const auto mapped = map_slab(slab.get());
-            if (!mapped) {
-                return mapped.error();
-            }
-            adoption.slab = {std::move(slab), *mapped};
-            adoption.instance = (*mapped)->instance.data();
-            adoption.listener = describe_socket(std::move(listener));
-        }
+        adoption.workers = collection.finish(slab, listener, adoption.kept, report);
     }
-    if (adoption.workers.empty() && !adoption.bridge) {
+    if (slab) {
+        // A slab of another layout stays with the build that made it: its workers go on serving.
+        const auto mapped = map_slab(slab.get());
+        if (!mapped) {
+            return mapped.error();
+        }
+        adoption.slab = {std::move(slab), *mapped};
+        adoption.instance = (*mapped)->instance.data();
+        adoption.listener = describe_socket(std::move(listener));
+        adoption.listener.activated = heritage != nullptr && heritage->document.activated;
+    }
+    if (adoption.workers.empty() && !adoption.bridge && heritage == nullptr) {
         return std::optional<Adoption>();
+    }
+    for (std::size_t i = 0; heritage != nullptr && i < heritage->sockets.size(); ++i) {
+        const KeptSocket& socket = heritage->document.sockets[i];
+        adoption.kept.push_back({socket.slot, socket.call, std::move(heritage->sockets[i])});
     }
     return std::optional<Adoption>(std::move(adoption));
 }

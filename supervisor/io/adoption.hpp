@@ -13,6 +13,7 @@
 #include "supervisor/child_record.hpp"
 #include "supervisor/hand_back.hpp"
 #include "supervisor/io/public_socket.hpp"
+#include "supervisor/io/self_exec.hpp"
 
 namespace agentlocator {
 
@@ -31,6 +32,12 @@ struct Adoption {
     PublicSocket listener;  // Where the workers accept.
     std::vector<AdoptedChild> workers;
     std::optional<AdoptedChild> bridge;
+    struct Kept {
+        std::uint32_t slot = 0;
+        std::uint64_t call = 0;
+        UniqueFd socket;
+    };
+    std::vector<Kept> kept;         // Across an exec of ours.
     std::uint64_t last_serial = 0;  // Of all that were recorded, the dead as well.
 
     [[nodiscard]] std::vector<std::int64_t> pids() const;
@@ -38,9 +45,11 @@ struct Adoption {
 
 using Report = std::function<void(const std::string& line)>;
 
-// Nothing: nobody is left. An error: workers live, but this build cannot take their calls over; they go on without us.
-// A worker that does not answer in time hangs, and is killed, so that its calls are served by nobody twice.
+// `heritage`: what we kept across an exec; the workers then come from our own former self, and nothing of theirs was
+// ever without a holder. Nothing: nobody is left. An error: workers live, but this build cannot take their calls over;
+// they go on without us. A worker that does not answer in time hangs, and is killed, so that its calls are served by
+// nobody twice.
 [[nodiscard]] Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bool want_bridge,
-                                                            const Report& report);
+                                                            Heritage* heritage, const Report& report);
 
 }  // namespace agentlocator

@@ -56,6 +56,28 @@ void CallKeeper::adopt(std::uint32_t worker, AdoptedChild& child) {
     send(worker, PacketType::adopted);
 }
 
+void CallKeeper::keep(Adoption::Kept& call) {
+    vault_.restore_kept(call.slot, call.call);
+    if (vault_.call_in(call.slot) == call.call) {
+        sockets_[call.slot] = std::move(call.socket);
+    }
+}
+
+bool CallKeeper::at_rest() const {
+    return vault_.at_rest() &&
+           std::all_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel.second->idle(); });
+}
+
+std::vector<KeptSocket> CallKeeper::sockets() const {
+    std::vector<KeptSocket> list;
+    for (const auto& [slot, socket] : sockets_) {
+        if (const std::uint64_t call = vault_.call_in(slot); call != 0) {
+            list.push_back({slot, call, socket.get()});
+        }
+    }
+    return list;
+}
+
 std::vector<CallKeeper::Remains> CallKeeper::end_adoption() {
     std::map<std::uint32_t, Remains> dead;  // By worker entry.
     for (std::uint32_t worker = 0; worker < worker_entries_max; ++worker) {

@@ -33,6 +33,7 @@ public:
 
     // A worker of a dead supervisor: all of them, then end_adoption(), which gives every call to somebody.
     void adopt(std::uint32_t worker, AdoptedChild& child);
+    void keep(Adoption::Kept& call);
     // What no living worker has: log lines of dead workers, and WS_DONE of the calls that died with them, by seat.
     struct Remains {
         std::uint32_t seat = 0;
@@ -40,6 +41,10 @@ public:
         std::uint64_t calls_served = 0;
     };
     [[nodiscard]] std::vector<Remains> end_adoption();
+
+    // Nothing is on its way: an exec now loses no order and no call.
+    [[nodiscard]] bool at_rest() const;
+    [[nodiscard]] std::vector<KeptSocket> sockets() const;
 
     // Whom workers shall end when no supervisor comes back; the descriptor is copied.
     void set_bridge(int pidfd);

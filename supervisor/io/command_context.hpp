@@ -34,6 +34,7 @@ void warn(const std::string& text);
 [[nodiscard]] int perform_command(const StatusCommand& status, const Options& options);
 [[nodiscard]] int perform_command(const StopCommand& stop, const Options& options);
 [[nodiscard]] int perform_command(const RestartCommand& restart, const Options& options);
+[[nodiscard]] int perform_command(const UpgradeCommand& upgrade, const Options& options);
 [[nodiscard]] int perform_command(const ScaleCommand& scale, const Options& options);
 [[nodiscard]] int perform_command(const ReloadCommand& reload, const Options& options);
 [[nodiscard]] int perform_command(const ModeCommand& mode, const Options& options);

@@ -1,8 +1,11 @@
 // Commands that ask the running supervisor.
 #include <poll.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
+#include <utility>
 
 #include "common/text.hpp"
 #include "common/time.hpp"
@@ -143,6 +146,77 @@ int perform_command(const StopCommand& stop, const Options& options) {
 int perform_command(const RestartCommand& restart, const Options& options) {
     return command(load_context(options), "/restart", {{"target", restart.target}, {"rolling", restart.rolling}},
                    "restarting " + restart.target + (restart.rolling ? ", one after the other" : ""));
+}
+
+namespace {
+
+// Follows upgrade `number` to its end; the supervisor is away for a moment in between.
+int follow_upgrade(const Context& context, std::int64_t number, bool as_json) {
+    constexpr auto look = std::chrono::milliseconds(100);
+    constexpr auto away_max = std::chrono::seconds(20);  // It waits for silent workers at most 3 s, then for the disk.
+    TimePoint heard = Clock::now();
+    std::string shown;
+    for (;;) {
+        const auto status = ask_status(context);
+        if (!status && Clock::now() - heard > away_max) {
+            return fail(
+                "the supervisor did not come back: " + status.error().detail + "; its workers serve on, start it",
+                ExitCode::failed);
+        }
+        if (status) {
+            heard = Clock::now();
+            const Json upgrade = status->document.value("upgrade", Json::object());
+            const auto text = [&](const char* key) {
+                const auto found = upgrade.find(key);
+                return found != upgrade.end() && found->is_string() ? harmless(found->get<std::string>()) : "";
+            };
+            const std::string state = text("state");
+            const bool ours = upgrade.value("number", Json(0)) == number;
+            if (!ours || state == "idle") {
+                return fail("the supervisor was started anew meanwhile; look with `agentlocator status`",
+                            ExitCode::failed);
+            }
+            const bool ended = state == "done" || state == "failed" || state == "returned";
+            if (std::exchange(shown, state) != state && !as_json && !ended) {
+                warn(state +
+                     (text("to_build").empty() ? "" : ": build " + text("from_build") + " -> " + text("to_build")));
+            }
+            if (ended && as_json) {
+                const int wrote = show(upgrade.dump(2) + "\n");
+                return state == "done" ? wrote : to_int(ExitCode::failed);
+            }
+            if (ended) {
+                return state == "done" ? show("upgraded to build " + text("to_build") + "\n")
+                                       : fail((state == "returned" ? "rolled back to build " + text("from_build") + ": "
+                                                                   : "nothing was changed: ") +
+                                                  text("failure"),
+                                              ExitCode::failed);
+            }
+        }
+        std::this_thread::sleep_for(look);
+    }
+}
+
+}  // namespace
+
+int perform_command(const UpgradeCommand& upgrade, const Options& options) {
+    const Context context = load_context(options);
+    std::error_code unknown;  // A folder that does not exist is refused by the supervisor, by name.
+    const std::string folder =
+        upgrade.folder.empty() ? "" : std::filesystem::weakly_canonical(upgrade.folder, unknown).string();
+    const auto answer = context.client.ask("POST", "/upgrade", Json{{"folder", folder}}.dump());
+    if (!answer) {
+        return fail(answer.error());
+    }
+    if (answer->status != 200) {
+        return fail(refusal_text(answer->body), ExitCode::failed);
+    }
+    if (!upgrade.wait) {
+        return show("upgrade begun\n");
+    }
+    const Json begun = Json::parse(answer->body, nullptr, false);
+    const Json number = begun.is_object() ? begun.value("number", Json(0)) : Json(0);
+    return follow_upgrade(context, number.is_number_integer() ? number.get<std::int64_t>() : 0, upgrade.json);
 }
 
 int perform_command(const ScaleCommand& scale, const Options& options) {

@@ -133,6 +133,13 @@ bool write_lock_record(int fd, const LockRecord& record) {
            ::ftruncate(fd, static_cast<off_t>(text.size())) == 0;
 }
 
+Result<LockAttempt> keep_lock(UniqueFd held, const LockRecord& self) {
+    (void)write_lock_record(held.get(), self);
+    LockAttempt attempt;
+    attempt.held = std::move(held);
+    return attempt;
+}
+
 Result<LockAttempt> try_lock(const std::string& path, const LockRecord& self) {
     constexpr int attempts_max = 100;
     for (int count = 0; count < attempts_max; ++count) {

@@ -20,6 +20,9 @@ struct LockAttempt {
 // An error is about the file (a link, a folder, another user's, not writable) and names the remedy.
 [[nodiscard]] Result<LockAttempt> try_lock(const std::string& path, const LockRecord& self);
 
+// A lock held before an exec of ours: it came with the descriptor. Says who holds it now.
+[[nodiscard]] Result<LockAttempt> keep_lock(UniqueFd held, const LockRecord& self);
+
 // Overwrites what the held lock says. False: it could not be written.
 bool write_lock_record(int held, const LockRecord& record);
 

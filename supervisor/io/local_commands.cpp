@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "supervisor/config_text.hpp"
+#include "supervisor/io/build_id.hpp"
 #include "supervisor/io/command_context.hpp"
 #include "supervisor/io/instance_lock.hpp"
 #include "supervisor/io/process_table.hpp"
@@ -136,7 +137,10 @@ int perform_command(const VersionCommand& version, const Options& options) {
     const auto answer = context.client.ask("GET", "/version");
     const Json running = answer && answer->status == 200 ? Json::parse(answer->body, nullptr, false) : Json();
     if (version.json) {
-        const Json document{{"version", AGENTLOCATOR_VERSION}, {"running", running.is_object() ? running : Json()}};
+        const Json document{{"version", AGENTLOCATOR_VERSION},
+                            {"build", build_id()},
+                            {"slab_layout", slab_layout_text()},
+                            {"running", running.is_object() ? running : Json()}};
         return show(document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     }
     std::string text = std::string("agentlocator ") + AGENTLOCATOR_VERSION + "\n";
@@ -147,9 +151,7 @@ int perform_command(const VersionCommand& version, const Options& options) {
         };
         text += "running: " + field("version") + " (" + field("build") + "), instance " + field("instance") + "\n";
         if (field("version") != AGENTLOCATOR_VERSION) {
-            text +=
-                "what runs is another version; `agentlocator restart all --rolling` does not change the supervisor:"
-                " stop it and start it again\n";
+            text += "what runs is another version; `agentlocator upgrade` changes that without ending a call\n";
         }
     } else {
         text += "running: nothing\n";

@@ -36,9 +36,16 @@ std::string one_line(std::string_view text) {
 
 NotifyClient NotifyClient::from_environment() {
     NotifyClient client;
-    const std::string path = take_variable("NOTIFY_SOCKET");
-    const auto period = parse_integer(take_variable("WATCHDOG_USEC"));
-    const std::string watched = take_variable("WATCHDOG_PID");
+    const auto take = [&client](const char* name) {
+        std::string value = take_variable(name);
+        if (!value.empty()) {
+            client.environment_.push_back(std::string(name) + "=" + value);
+        }
+        return value;
+    };
+    const std::string path = take("NOTIFY_SOCKET");
+    const auto period = parse_integer(take("WATCHDOG_USEC"));
+    const std::string watched = take("WATCHDOG_PID");
     constexpr std::size_t path_max = sizeof(sockaddr_un::sun_path) - 1;
     if (path.size() < 2 || path.size() > path_max || (path[0] != '/' && path[0] != '@')) {
         return client;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/io/unique_fd.hpp"
 #include "common/time.hpp"
@@ -15,6 +16,9 @@ public:
     // Reads and removes NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID from our environment: children must not answer
     // for us. Before the first thread.
     [[nodiscard]] static NotifyClient from_environment();
+
+    // What from_environment removed, for the program that we become by an exec.
+    [[nodiscard]] const std::vector<std::string>& environment() const { return environment_; }
 
     void send(std::string_view assignments) const;  // "READY=1\nSTATUS=..."
     void ready(std::string_view status) const;
@@ -28,6 +32,7 @@ public:
 
 private:
     UniqueFd socket_;
+    std::vector<std::string> environment_;
     std::string address_;  // sun_path; an abstract one begins with a NUL.
     std::optional<Duration> watchdog_interval_;
 };

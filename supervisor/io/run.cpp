@@ -2,10 +2,9 @@
 // memory, children; everything that can refuse a start comes before anything is changed.
 #include "supervisor/run.hpp"
 
-#include <elf.h>
 #include <fcntl.h>
-#include <link.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -25,6 +24,7 @@
 #include "common/log_line.hpp"
 #include "common/text.hpp"
 #include "supervisor/io/adoption.hpp"
+#include "supervisor/io/build_id.hpp"
 #include "supervisor/io/instance_lock.hpp"
 #include "supervisor/io/leftovers.hpp"
 #include "supervisor/io/process_table.hpp"
@@ -65,40 +65,6 @@ void raise_descriptor_limit() {
 std::string random_instance() {
     std::array<unsigned char, 16> bytes{};
     return ::getentropy(bytes.data(), bytes.size()) == 0 ? hex(bytes.data(), bytes.size()) : std::string();
-}
-
-// The linker's build id: the same for the same code, and different for every other.
-int find_build_id(dl_phdr_info* info, std::size_t /*size*/, void* out) {
-    for (int i = 0; i < info->dlpi_phnum; ++i) {
-        const auto& header = info->dlpi_phdr[i];
-        if (header.p_type != PT_NOTE) {
-            continue;
-        }
-        const auto* at = reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr);
-        const char* const end = at + header.p_memsz;
-        while (at + sizeof(ElfW(Nhdr)) <= end) {
-            ElfW(Nhdr) note{};
-            std::memcpy(&note, at, sizeof note);
-            constexpr std::size_t alignment = 4;
-            const auto aligned = [](std::size_t size) { return (size + alignment - 1) / alignment * alignment; };
-            const char* const content = at + sizeof note + aligned(note.n_namesz);
-            if (note.n_type == NT_GNU_BUILD_ID) {
-                constexpr std::size_t shown_bytes = 6;
-                *static_cast<std::string*>(out) = hex(content, std::min<std::size_t>(note.n_descsz, shown_bytes));
-            }
-            at = content + aligned(note.n_descsz);
-        }
-    }
-    return 1;  // The first object is the program itself.
-}
-
-std::string build_id() {
-    if (const char* given = std::getenv("AGENTLOCATOR_BUILD"); given != nullptr && *given != '\0') {
-        return given;
-    }
-    std::string id;
-    ::dl_iterate_phdr(find_build_id, &id);
-    return id.empty() ? "unknown" : id;
 }
 
 // The folder and those above it. Not another user's, not open to others: it holds the control socket.
@@ -201,7 +167,7 @@ struct PortTaken {
 
 // The listener of adopted workers is the one to go on with, unless the settings name another place by now.
 bool is_where(const PublicSocket& socket, const Settings& settings) {
-    return socket.fd && socket.port == settings.port && socket.address == settings.bind_address;
+    return socket.fd && (socket.activated || (socket.port == settings.port && socket.address == settings.bind_address));
 }
 
 Result<PortTaken> take_port(PublicSocket activated, const Settings& settings, const std::optional<LockRecord>& previous,
@@ -240,11 +206,14 @@ Result<PortTaken> take_port(PublicSocket activated, const Settings& settings, co
             opened = open_public_socket(settings.bind_address, settings.port);
         }
         if (!opened && adoption != nullptr && adoption->listener.fd) {
-            // Calls are going on: better on the old port than not at all.
-            taken.problems.push_back({"port_kept",
-                                      opened.error().detail + owners + "; serving on port " +
-                                          std::to_string(adoption->listener.port) + " as before",
-                                      "free the port, then `agentlocator stop` and start again"});
+            // Calls are going on: better on the old port than not at all. The same number is our own listener, at an
+            // address that was written in another way.
+            if (adoption->listener.port != settings.port) {
+                taken.problems.push_back({"port_kept",
+                                          opened.error().detail + owners + "; serving on port " +
+                                              std::to_string(adoption->listener.port) + " as before",
+                                          "free the port, then `agentlocator stop` and start again"});
+            }
             taken.socket = std::move(adoption->listener);
             owners.clear();
         } else if (!opened) {
@@ -293,13 +262,40 @@ struct OwnLock {
     }
 };
 
+// The new program of an upgrade cannot start: the old one goes on, with the reason. Returns when there is none.
+void turn_back(const std::optional<Heritage>& heritage, const NotifyClient& notify, const std::string& why) {
+    if (!heritage || !heritage->old_program || heritage->document.upgrade.state != UpgradeState::leaving) {
+        return;
+    }
+    Inheritance document = heritage->document;
+    document.upgrade.state = UpgradeState::returning;
+    document.upgrade.failure = "the new agentlocator did not start: " + why;
+    const Error failed = become(descriptor_path(heritage->old_program.get()), document, notify.environment());
+    (void)refuse(ExitCode::failed, "the old program cannot be started again: " + failed.detail);
+}
+
+// Workers that are made for an older generation are replaced (runner_adoption.cpp).
+void count_generation(CallSlab& slab, const std::optional<Heritage>& heritage) {
+    if (!heritage) {
+        return;
+    }
+    const UpgradeRecord& upgrade = heritage->document.upgrade;
+    if (upgrade.state == UpgradeState::leaving) {
+        slab.generation.store(upgrade.number);
+    } else if (upgrade.state == UpgradeState::returning) {
+        slab.generation.store(heritage->document.generation);
+    }
+}
+
 int run_locked(const RunOptions& options, RunContext context, NotifyClient& notify, PublicSocket activated,
                const std::optional<LockRecord>& previous, OwnLock lock) {
     const Settings settings = context.loaded.parsed.settings;
     std::vector<std::string> adoption_lines;
-    auto adopted = adopt_orphans(settings.runtime_dir, context.bridge_detail.empty(),
+    std::optional<Heritage>& heritage = context.heritage;
+    auto adopted = adopt_orphans(settings.runtime_dir, context.bridge_detail.empty(), heritage ? &*heritage : nullptr,
                                  [&](const std::string& line) { adoption_lines.push_back(line); });
     if (!adopted) {
+        turn_back(heritage, notify, adopted.error().detail);
         return refuse(ExitCode::temporary,
                       "workers of the supervisor before are alive and cannot be taken over: " + adopted.error().detail +
                           "; they go on serving for ORPHAN_GRACE_MS. Start the build they belong to");
@@ -307,6 +303,7 @@ int run_locked(const RunOptions& options, RunContext context, NotifyClient& noti
     Adoption* const adoption = *adopted ? &**adopted : nullptr;
     auto port = take_port(std::move(activated), settings, previous, options.takeover, adoption);
     if (!port) {
+        // Not back: what was kept has been taken over by now, and the workers can be adopted by the next start.
         const ExitCode code = port.error().code == Errc::bad_config ? ExitCode::bad_config : ExitCode::temporary;
         return refuse(code, port.error().detail);
     }
@@ -320,6 +317,7 @@ int run_locked(const RunOptions& options, RunContext context, NotifyClient& noti
     if (!slab) {
         return refuse(ExitCode::failed, slab.error().detail);
     }
+    count_generation(*slab->slab, heritage);
     slab->slab->mode.store(static_cast<std::uint32_t>(settings.ws_mode));
     if (const auto proved = prove_socket_counts(); !proved) {
         slab->slab->blind.store(1);
@@ -346,6 +344,7 @@ int run_locked(const RunOptions& options, RunContext context, NotifyClient& noti
     context.notify = &notify;
     context.loop = &loop;
     context.adoption = adoption;
+    context.lock_fd = lock.fd.get();
     context.problems.insert(context.problems.end(), port->problems.begin(), port->problems.end());
     print_banner(*logs, context);
     for (const std::string& line : adoption_lines) {
@@ -370,9 +369,15 @@ int run_supervisor(const RunOptions& given) {
     NotifyClient notify = NotifyClient::from_environment();
     auto activated = take_activated_socket();
     const RunOptions options = with_environment(given);
+    ::prctl(PR_SET_NAME, "agentlocator");  // After an exec through a descriptor it would be a number.
+    auto heritage = take_heritage();
+    if (!heritage) {
+        return refuse(ExitCode::failed, heritage.error().detail);
+    }
     RunContext context;
     context.loaded = options.load();
     if (!context.loaded.parsed.faults.empty()) {
+        turn_back(*heritage, notify, all_faults(context.loaded.parsed));
         return refuse(ExitCode::bad_config, all_faults(context.loaded.parsed));
     }
     if (!activated) {
@@ -388,6 +393,7 @@ int run_supervisor(const RunOptions& given) {
     context.started_at = iso_time_now();
     for (const std::string& folder : {settings.runtime_dir, settings.data_dir, settings.data_dir + "/logs"}) {
         if (const auto made = make_private_folder(folder); !made) {
+            turn_back(*heritage, notify, made.error().detail);
             return refuse(ExitCode::bad_config, made.error().detail);
         }
     }
@@ -399,13 +405,15 @@ int run_supervisor(const RunOptions& given) {
     self.executable = executable_folder() + "/agentlocator";
     self.started_at = context.started_at;
     self.control_socket = settings.runtime_dir + "/" + control_socket_name;
-    auto lock = agentlocator::try_lock(settings.lock_path, self);
+    auto lock = *heritage && (*heritage)->lock ? keep_lock(std::move((*heritage)->lock), self)
+                                               : agentlocator::try_lock(settings.lock_path, self);
     if (!lock) {
         return refuse(ExitCode::bad_config, lock.error().detail);
     }
     if (!lock->held) {
         return refuse(ExitCode::temporary, describe_holder(settings.lock_path, *lock));
     }
+    context.heritage = std::move(*heritage);
     context.bridge_detail = why_no_bridge(settings, options);
     return run_locked(options, std::move(context), notify, std::move(*activated), lock->other, {lock->held, self});
 }

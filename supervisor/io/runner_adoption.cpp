@@ -32,6 +32,7 @@ std::string SupervisorRunner::made_for() const {
         add(entry);
     }
     add(context_.build);
+    add(std::to_string(context_.slab->generation.load()));
     char text[17];
     (void)std::snprintf(text, sizeof text, "%016" PRIx64, hash);
     return text;
@@ -93,6 +94,9 @@ void SupervisorRunner::adopt_all() {
         adopt_child(worker, context_.slab->workers[worker.told.worker()].seat.load());
         CRASH_POINT(adoption_one);
     }
+    for (Adoption::Kept& call : adoption.kept) {
+        keeper_.keep(call);
+    }
     for (const CallKeeper::Remains& remains : keeper_.end_adoption()) {
         context_.slab->calls_served_before.fetch_add(remains.calls_served);
         tell_lines("worker-" + std::to_string(remains.seat), remains.lines);
@@ -102,6 +106,7 @@ void SupervisorRunner::adopt_all() {
         say(log_line("adopted_outdated", {{"detail", "settings or build have changed: they are replaced one by one"}}));
     }
     write_registry();
+    reap_orphans();  // Children of ours that ended during an exec.
     if (!adoption.workers.empty()) {
         arm_heartbeats(Clock::now() + heartbeat_limits_.hang_timeout);
         port_proof_.start();

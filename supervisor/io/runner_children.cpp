@@ -44,6 +44,9 @@ Result<ChildSpec> SupervisorRunner::make_spec(const Seat& seat) {
     const std::string& given = spec.is_worker ? options.worker_program : options.bridge_program;
     const char* usual = spec.is_worker ? "agentlocator-worker" : "agentlocator-bridge-launcher";
     spec.plan.program = given.empty() ? executable_folder() + "/" + usual : given;
+    if (spec.is_worker && worker_image_) {
+        spec.plan.program = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(worker_image_.get());
+    }
     spec.plan.arguments = {usual};
     if (spec.is_worker) {
         const auto entry = keeper_.take_entry(seat.number);

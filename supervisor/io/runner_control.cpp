@@ -63,6 +63,14 @@ ControlReply SupervisorRunner::answer(const RestartRequest& command) {
     return success_response(command.rolling ? "rolling restart begun" : "restart begun");
 }
 
+ControlReply SupervisorRunner::answer(const UpgradeRequest& command) {
+    const auto begun = request_upgrade(command.folder);
+    if (!begun) {
+        return refused(begun.error(), "`agentlocator status` tells how far it is");
+    }
+    return json(R"({"ok":true,"number":)" + std::to_string(*begun) + "}\n");
+}
+
 ControlReply SupervisorRunner::answer(const ScaleRequest& command) {
     const auto done = machine_.scale(Clock::now(), command.workers, actions_);
     if (!done) {

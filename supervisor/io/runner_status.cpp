@@ -123,6 +123,7 @@ StatusView SupervisorRunner::status_view() const {
     view.calls_poisoned = keeper_.vault().poisoned();
     view.bridge_detail = context_.bridge_detail;
     view.problems = problems();
+    view.upgrade = upgrade_.record();
     return view;
 }
 
@@ -163,6 +164,14 @@ std::vector<Problem> SupervisorRunner::problems() const {
     }
     if (!port_ours_ && said_ready_ && machine_.state() != SupervisorState::stopping) {
         list.push_back({"port_not_ours", port_detail_, "agentlocator stale names who listens on the port"});
+    }
+    const UpgradeRecord& upgrade = upgrade_.record();
+    if (upgrade.state == UpgradeState::failed || upgrade.state == UpgradeState::returned) {
+        const bool back = upgrade.state == UpgradeState::returned;
+        list.push_back({back ? "upgrade_rolled_back" : "upgrade_failed",
+                        (back ? "the upgrade to build " + upgrade.to_build + " was rolled back: " : "no upgrade: ") +
+                            upgrade.failure + "; build " + context_.build + " goes on serving",
+                        "correct the programs in " + upgrade.folder + ", then `agentlocator upgrade`"});
     }
     if (!machine_.rolling_fault().empty()) {
         list.push_back({"rolling_aborted", machine_.rolling_fault() + "; the old workers go on serving",

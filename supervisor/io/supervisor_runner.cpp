@@ -11,6 +11,7 @@
 
 #include "common/ensure.hpp"
 #include "common/log_line.hpp"
+#include "supervisor/io/build_id.hpp"
 #include "supervisor/io/leftovers.hpp"
 
 namespace agentlocator {
@@ -53,6 +54,8 @@ SupervisorRunner::SupervisorRunner(RunContext context)
       control_(loop_, [this](const HttpRequest& request) { return answer(request); }),
       port_proof_(loop_, context_.socket->address, context_.socket->port, context_.instance,
                   [this](const PortProof::Verdict& verdict) { on_port_verdict(verdict); }),
+      upgrade_(context_.build, slab_layout_text()),
+      program_check_(loop_, [this](const Result<BuildFacts>& facts) { perform_upgrade(upgrade_.on_checked(facts)); }),
       random_(std::random_device{}()),
       started_(Clock::now()),
       signal_sink_([this](std::uint32_t) { on_signal(); }) {}
@@ -73,6 +76,7 @@ ExitCode SupervisorRunner::run() {
         return ExitCode::failed;
     }
     arm_watchdog();
+    resume_upgrade();
     if (context_.adoption != nullptr) {
         adopt_all();
     } else {
@@ -182,6 +186,7 @@ void SupervisorRunner::settle() {
     if (!exit_code_) {
         exit_code_ = machine_.finished(Clock::now());
     }
+    watch_rolling();
     arm_machine_timer();
     update_notify();
 }
@@ -272,9 +277,10 @@ void SupervisorRunner::handle_signal(int number) {
         }
         case SIGUSR2:
             say(log_line("signal_received",
-                         {{"signal", "SIGUSR2"}, {"action", "rolling restart with the programs on disk"}}));
-            (void)machine_.restart(Clock::now(), {RestartTarget::Kind::all, 0}, true, actions_);
-            perform();
+                         {{"signal", "SIGUSR2"}, {"action", "upgrade to the programs on the disk"}}));
+            if (const auto begun = request_upgrade(""); !begun) {
+                say(log_line("upgrade_refused", {{"reason", begun.error().detail}}));
+            }
             break;
         default:
             break;

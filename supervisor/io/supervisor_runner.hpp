@@ -22,6 +22,7 @@
 #include "supervisor/io/log_service.hpp"
 #include "supervisor/io/notify_client.hpp"
 #include "supervisor/io/port_proof.hpp"
+#include "supervisor/io/program_check.hpp"
 #include "supervisor/io/public_socket.hpp"
 #include "supervisor/line_history.hpp"
 #include "supervisor/mode_control.hpp"
@@ -45,7 +46,9 @@ struct RunContext {
     CallSlab* slab = nullptr;
     int slab_fd = -1;
     LogService* logs = nullptr;
-    Adoption* adoption = nullptr;  // What a dead supervisor left; empty on a fresh start.
+    Adoption* adoption = nullptr;      // What a dead supervisor left; empty on a fresh start.
+    std::optional<Heritage> heritage;  // What we left ourselves, before an exec.
+    int lock_fd = -1;
     NotifyClient* notify = nullptr;
     EventLoop* loop = nullptr;
 };
@@ -99,6 +102,14 @@ private:
     void announce(const Seat& seat);
     void arm_machine_timer();
 
+    // Becoming another build (runner_upgrade.cpp)
+    [[nodiscard]] Result<std::uint64_t> request_upgrade(const std::string& folder);
+    void perform_upgrade(UpgradeAction action);
+    void leave_when_at_rest(TimePoint deadline);
+    [[nodiscard]] Inheritance make_inheritance() const;
+    void resume_upgrade();
+    void watch_rolling();
+
     // The end of a child
     void bury(ChildProcess& child);
     void record_exit(const ChildProcess& child, const ExitFacts& facts);
@@ -121,6 +132,7 @@ private:
     // Operator's commands (runner_control.cpp)
     [[nodiscard]] ControlReply answer(const HttpRequest& request);
     [[nodiscard]] ControlReply answer(const RestartRequest& command);
+    [[nodiscard]] ControlReply answer(const UpgradeRequest& command);
     [[nodiscard]] ControlReply answer(const ScaleRequest& command);
     [[nodiscard]] ControlReply answer(const ModeRequest& command);
     [[nodiscard]] ControlReply answer(const LogsQuery& query);
@@ -146,6 +158,11 @@ private:
     CallKeeper keeper_;
     ControlEndpoint control_;
     PortProof port_proof_;
+    Upgrade upgrade_;
+    ProgramCheck program_check_;
+    UniqueFd old_program_;   // While the new build has to prove itself: the one to go back to, ...
+    UniqueFd old_worker_;    // ... and its workers.
+    UniqueFd worker_image_;  // After going back: what workers are started from instead of the file on the disk.
     std::mt19937_64 random_;
     TimePoint started_;
 

@@ -15,7 +15,7 @@ class Installation:
         self.environment = {**place, "WS_MODE": "ECHO", "WORKERS": str(workers), "CRASH_LIMIT": "1000", **settings}
         self.port = int(place["PORT"])
         self.count = workers
-        self.process = Process([program("agentlocator"), "run"], env=self.environment)
+        self.process = Process([self.binary(), "run"], env=self.environment)
 
     def __enter__(self):
         self.process.__enter__()
@@ -24,6 +24,9 @@ class Installation:
 
     def __exit__(self, *details):
         return self.process.__exit__(*details)
+
+    def binary(self):
+        return program("agentlocator")
 
     def command(self, *arguments, code=0):
         done = subprocess.run([program("agentlocator"), *arguments], env=self.environment, capture_output=True,

@@ -26,6 +26,7 @@ BY_A_DEATH = ["adopt_begin", "adopt_half", "adopt_counted", "adopt_told"]
 BY_LEAVING = ["release_begin", "release_untold", "released"]
 BY_A_SLOW_READER = ["between_sends"]
 BY_A_DEATH_WITH_BYTES_IN_HAND = ["adopt_kept"]
+BY_THE_SUPERVISORS_DEATH = ["hand_back_begun", "hand_back_done"]  # In test_supervisor_crash_points.py.
 
 # Handled this long without harm, a call is no longer suspected of what killed its workers (worker/io/media_peer.cpp).
 # Deaths come further apart here: it is not poison that is tested.
@@ -37,7 +38,8 @@ def test_every_point_of_a_worker_is_hit_below():
     for folder in ("common", "worker"):
         for path in (ROOT / folder).rglob("*.?pp"):
             found.update(re.findall(r"^\s+CRASH_POINT\((\w+)\);", path.read_text(), re.MULTILINE))
-    known = (BY_FRAMES + BY_NEW_CALLS + BY_A_DEATH + BY_LEAVING + BY_A_SLOW_READER + BY_A_DEATH_WITH_BYTES_IN_HAND)
+    known = (BY_FRAMES + BY_NEW_CALLS + BY_A_DEATH + BY_LEAVING + BY_A_SLOW_READER + BY_A_DEATH_WITH_BYTES_IN_HAND +
+             BY_THE_SUPERVISORS_DEATH)
     assert len(known) == len(set(known))
     assert found == set(known)
 

@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from installation import Installation, summary
 from media_client import MediaClient, media
 from support import Process, ask_control, free_port, is_alive, is_listening, program, wait_until
-from test_takeover import CALLS, Installation, done_lines, summary
+from test_takeover import CALLS
 
 
 class Mortal(Installation):
@@ -41,7 +42,7 @@ class Mortal(Installation):
         self.process.wait()
 
     def start(self):
-        self.process = Process([program("agentlocator"), "run"], env=self.environment)
+        self.process = Process([self.binary(), "run"], env=self.environment)
         self.processes.append(self.process)
 
     def ask(self):

@@ -304,6 +304,7 @@ TEST_CASE("call_vault: under a blind kernel the calls of a dead worker are lost,
     t.say(0, PacketType::call_released, 10, 1);
     CHECK(t.take().at(0).packet.flags == 0);
     t.say(1, PacketType::call_adopted, 10, 1);
+    CHECK(t.take().at(0).packet.type == PacketType::parted);
     t.vault.on_died(0, t.out);
     const auto commands = t.take();
     REQUIRE(commands.size() == 1);

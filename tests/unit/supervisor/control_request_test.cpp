@@ -123,3 +123,14 @@ TEST_CASE("control_request: a refusal is a document with what was wrong and what
     CHECK(document["remedy"] == "do that");
     CHECK(nlohmann::json::parse(success_response("done").body)["ok"] == true);
 }
+
+TEST_CASE("control_request: upgrade takes an absolute folder or none") {
+    CHECK(command<UpgradeRequest>("POST", "/upgrade", "{}").folder.empty());
+    CHECK(command<UpgradeRequest>("POST", "/upgrade", R"({"folder":"/opt/b"})").folder == "/opt/b");
+    CHECK(
+        command<UpgradeRequest>("POST", "/upgrade", R"({"folder":"/)" + std::string(4095, 'x') + "\"}").folder.size() ==
+        4096);
+    CHECK(refused("POST", "/upgrade", R"({"folder":"/)" + std::string(4096, 'x') + "\"}") == 400);
+    CHECK(refused("POST", "/upgrade", R"({"folder":"bin"})") == 400);
+    CHECK(refused("POST", "/upgrade", R"({"folder":7})") == 400);
+}

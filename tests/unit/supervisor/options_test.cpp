@@ -39,8 +39,8 @@ bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != std::string_view::npos;
 }
 
-constexpr const char* commands[] = {"run",  "status", "stop",  "restart", "scale",  "reload",
-                                    "mode", "logs",   "stale", "config",  "version"};
+constexpr const char* commands[] = {"run",    "status", "stop", "restart", "upgrade", "scale",
+                                    "reload", "mode",   "logs", "stale",   "config",  "version"};
 
 }  // namespace
 
@@ -91,6 +91,11 @@ TEST_CASE("options: each command takes what it documents") {
     CHECK(parse_as<StopCommand>({"stop"}).wait);
     CHECK_FALSE(parse_as<StopCommand>({"stop", "--no-wait"}).wait);
     CHECK(parse_as<RestartCommand>({"restart", "all", "--rolling"}).rolling);
+    CHECK(parse_as<UpgradeCommand>({"upgrade"}).wait);
+    CHECK(parse_as<UpgradeCommand>({"upgrade"}).folder.empty());
+    CHECK(parse_as<UpgradeCommand>({"upgrade", "--to", "/x", "--json"}).folder == "/x");
+    CHECK(parse_as<UpgradeCommand>({"upgrade", "--to", "/x", "--json"}).json);
+    CHECK_FALSE(parse_as<UpgradeCommand>({"upgrade", "--no-wait"}).wait);
     CHECK(parse_as<RestartCommand>({"restart", "bridge"}).target == "bridge");
     CHECK(parse_as<ScaleCommand>({"scale", "128"}).workers == 128);
     (void)parse_as<ReloadCommand>({"reload"});

@@ -307,3 +307,21 @@ TEST_CASE("supervisor: an adopted worker's crashes count with those of before") 
     heir.machine.on_exited(heir.now, id, ordinary, 1, heir.out);
     CHECK(heir.machine.find(id)->slot.state() == SlotState::held);
 }
+
+TEST_CASE("supervisor: a successor that fails twice ends a rolling restart, one failure does not") {
+    Bench bench(plan(2));
+    bench.all_ready();
+    bench.take();
+    REQUIRE(bench.machine.restart(bench.now, {Kind::all, 0}, true, bench.out).has_value());
+    const SeatId successor = bench.seat(1, SeatRole::successor);
+    bench.exit(successor);
+    CHECK(bench.machine.rolling());
+    if (const auto deadline = bench.machine.deadline()) {
+        bench.now = *deadline;
+        bench.machine.on_deadline(bench.now, bench.out);
+    }
+    bench.exit(successor);
+    CHECK_FALSE(bench.machine.rolling());
+    CHECK_FALSE(bench.machine.rolling_fault().empty());
+    CHECK(bench.state(bench.seat(1)) == SlotState::serving);
+}

@@ -1,0 +1,13 @@
+#pragma once
+// Which build this program is.
+#include <string>
+
+namespace agentlocator {
+
+// AGENTLOCATOR_BUILD, else the linker's build id: the same for the same code, and different for every other.
+[[nodiscard]] std::string build_id();
+
+// How this build lays out the memory of live calls, as `version --json` says it.
+[[nodiscard]] std::string slab_layout_text();
+
+}  // namespace agentlocator
