@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "common/call_state.hpp"
+#include "common/voice_area.hpp"
 
 namespace agentlocator {
 
@@ -96,6 +97,7 @@ struct alignas(4096) CallSlot {
     std::array<std::array<std::uint8_t, staging_bytes>, 2> remainder;
     // Payload of an unfinished fragmented message; bytes beyond the committed size are free to write.
     std::array<std::uint8_t, message_bytes_max> message;
+    VoiceArea voice;
 };
 
 static_assert(sizeof(SlotEntry) == 64);
@@ -130,8 +132,8 @@ struct CallSlab {
     std::uint64_t hash = 14'695'981'039'346'656'037ULL;
     for (const std::uint64_t part :
          {std::uint64_t{sizeof(CallSlab)}, std::uint64_t{sizeof(CallState)}, std::uint64_t{sizeof(ConversationState)},
-          std::uint64_t{sizeof(FrameState)}, std::uint64_t{sizeof(SlotEntry)}, std::uint64_t{sizeof(WorkerEntry)},
-          std::uint64_t{send_ring_bytes}, std::uint64_t{4}}) {
+          std::uint64_t{sizeof(FrameState)}, std::uint64_t{sizeof(VoiceArea)}, std::uint64_t{sizeof(SlotEntry)},
+          std::uint64_t{sizeof(WorkerEntry)}, std::uint64_t{send_ring_bytes}, std::uint64_t{5}}) {
         hash = (hash ^ part) * 1'099'511'628'211ULL;
     }
     return hash;

@@ -37,13 +37,6 @@ struct FixedText {
 using StreamSid = FixedText<63>;
 using CallSid = FixedText<63>;
 
-// A mark we sent: its name is made from these, so that the state stays small ("tts_3", "heartbeat_12").
-struct Mark {
-    enum class Kind : std::uint32_t { speech, heartbeat } kind = Kind::speech;
-    std::uint32_t number = 0;
-};
-inline constexpr std::size_t marks_outstanding_max = 16;
-
 enum class StreamPhase : std::uint8_t {
     waiting,    // Upgraded; no `start` yet, so nothing may be sent (F-10, F-11).
     streaming,  // Between `start` and `stop`.
@@ -99,20 +92,71 @@ struct EarState {
     bool open = false;          // An utterance is being heard.
 };
 
-// The agent's side of an AI call, as far as it must survive the process. The voice pipeline extends it. Times are
-// nanoseconds of the steady clock, which all processes of one machine share.
+// What the caller did that the agent may still have to answer: an utterance, or a key.
+struct CallerAct {
+    std::uint64_t begin = 0;   // Caller position of the utterance's first sample.
+    std::uint32_t length = 0;  // Samples; 0 while the utterance is open.
+    std::uint32_t turn = 0;
+    char key = 0;  // 0: an utterance.
+};
+inline constexpr std::size_t caller_acts_max = 3;
+
+// The agent's side of an AI call, as far as it must survive the process (worker/voice). Audio positions are absolute
+// sample counts, 8 a millisecond. Times are nanoseconds of the steady clock, which all processes of one machine share.
 struct ConversationState {
-    std::uint32_t turn = 0;            // Names the utterance being spoken; part of its mark's name.
-    std::uint32_t prompt_at = 0;       // Next byte of the prompt to send.
-    std::int64_t play_until_ns = 0;    // When the caller will have heard all that was sent.
+    // The ear.
+    std::uint64_t heard = 0;  // Samples of the caller taken in.
+    VadState vad;
+    EarState ear;
+    std::uint64_t tape_origin = 0;  // Caller position p lies at utterances[(p - tape_origin) % utterance_bytes].
+    std::uint64_t told = 0;         // The agent has been told of the newest utterance up to here.
+    std::array<CallerAct, caller_acts_max> acts{};
+    std::uint8_t act_count = 0;
+    bool end_told = true;           // Of the newest utterance: its end has been told, too.
+    std::uint32_t turn = 0;         // The newest number given to an act.
+    std::uint32_t answer_turn = 0;  // Speech for older turns is dropped.
+
+    // The mouth.
+    std::uint32_t speaking_turn = 0;    // Of the sentence that is coming in, or comes next ...
+    std::uint32_t speaking_number = 0;  // ... and its number.
+    std::uint64_t said = 0;             // Samples of the agent taken in: always whole frames when a sentence is.
+    std::uint64_t speech_origin = 0;    // Position p lies at speech[(p - speech_origin) % speech_bytes].
+    std::uint64_t sent = 0;             // Given to the stream.
+    std::uint64_t sentence_from = 0;    // Where the oldest sentence not yet heard begins.
+    std::uint64_t incoming_from = 0;    // Where the sentence that is coming in begins ...
+    std::uint32_t incoming_skip = 0;    // ... and how much of it, said anew after a take-over, we have already.
+    std::uint32_t sentences_heard = 0;  // Counts of whole sentences: played to the caller or dropped,
+    std::uint32_t sentences_sent = 0;   // sent with their mark,
+    std::uint32_t sentences_whole = 0;  // taken in. Sentence n lies at sentences[n % sentences_max].
+    std::uint32_t mark_offset = 1;      // Added to n gives the number in the mark's name: no number is used twice.
+    std::int64_t play_until_ns = 0;     // When the caller will have heard all that was sent.
+    std::int64_t talk_since_ns = 0;     // When we began to be heard, after a silence of ours.
+    std::int64_t speak_after_ns = 0;    // The breath before an answer.
+
+    // What is owed, and by when.
+    std::int64_t started_ns = 0;
+    std::int64_t asked_ns = 0;         // Since when the agent owes an answer.
+    std::int64_t mute_from_ns = 0;     // Its last sign of life since.
+    std::int64_t quiet_from_ns = 0;    // Since when we wait for the caller, if nobody speaks.
+    std::int64_t ignore_until_ns = 0;  // A key's tones are on the line.
     std::int64_t heartbeat_at_ns = 0;  // Next heartbeat mark (F-28).
-    std::uint32_t noise_floor = 0;     // Mean square of the line when nobody speaks; 0 before the first frame.
     std::uint32_t heartbeats = 0;
-    std::uint16_t voice_frames = 0;    // Frames of 20 ms with voice in the utterance being heard.
-    std::uint16_t silence_frames = 0;  // Frames without voice since the last one with.
-    std::uint8_t prompt = 0;           // Which recorded prompt is being spoken; 0 none.
-    std::uint8_t marks = 0;            // Outstanding marks, oldest first.
-    std::array<Mark, marks_outstanding_max> outstanding{};
+    bool owed = false;
+    bool hint_told = false;
+    bool time_up = false;
+    bool closing = false;  // After all was heard, hang up.
+    std::uint8_t mute_turns = 0;
+
+    // How to listen (ListenHints); the settings where 0.
+    bool barge_in = true;
+    bool streaming = true;
+    std::uint16_t hangover_ms = 0;
+    std::uint32_t answer_within_ms = 0;
+
+    // The agent's notes: memory[memory_half], so many bytes.
+    std::uint16_t memory_size = 0;
+    std::uint8_t memory_half = 0;
+    bool remembered = false;  // They are the agent's own, not yet what the call began with.
 };
 
 struct CallState {
@@ -127,15 +171,15 @@ struct CallState {
     std::uint8_t resumes = 0;  // How often this call was connected again before this stream.
     StreamSid stream_sid;
     CallSid call_sid;
-    std::uint64_t rx = 0;        // Media messages received.
-    std::uint64_t tx = 0;        // 20 ms frames of audio sent; counted in the one function that writes them (F-27).
-    std::uint32_t level = 0;     // Mean square of the caller's last audio: 0 while the line is dead silent.
-    std::int64_t opened_ns = 0;  // Steady clock.
-    std::int64_t heard_ns = 0;   // Last message from the peer.
-    ConversationState conversation;
+    std::uint64_t rx = 0;            // Media messages received.
+    std::uint64_t tx = 0;            // 20 ms frames of audio sent; counted in the one function that writes them (F-27).
+    std::uint32_t level = 0;         // Mean square of the caller's last audio: 0 while the line is dead silent.
+    std::int64_t opened_ns = 0;      // Steady clock.
+    std::int64_t heard_ns = 0;       // Last message from the peer.
+    ConversationState conversation;  // Last: only AI calls have one, and only their steps copy it.
 };
 
 static_assert(std::is_trivially_copyable_v<CallState>);
-static_assert(sizeof(CallState) <= 512, "a CallState is copied for each event");
+static_assert(sizeof(CallState) <= 640, "a CallState is copied for each event");
 
 }  // namespace agentlocator

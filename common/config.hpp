@@ -43,6 +43,21 @@ struct Settings {
     std::string greeting_file;  // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
     AgentSettings agent;
     ProviderSettings providers;
+    // Turn-taking (worker/voice)
+    std::uint32_t vad_rms = 0;                     // VAD_RMS: below is no voice on any line.
+    std::chrono::milliseconds vad_hangover{};      // VAD_HANGOVER_MS
+    std::chrono::milliseconds min_utterance{};     // MIN_UTT_SEC, of voice
+    std::chrono::milliseconds max_utterance{};     // MAX_UTT_SEC
+    bool barge_in = true;                          // BARGE_IN
+    std::uint32_t barge_in_voice_frames = 0;       // BARGE_IN_VOICE_FRAMES
+    std::uint32_t barge_in_raise_db = 0;           // BARGE_IN_RAISE_DB
+    std::chrono::milliseconds barge_in_grace{};    // BARGE_IN_GRACE_MS
+    std::chrono::milliseconds backchannel{};       // BACKCHANNEL_MS
+    std::chrono::milliseconds reply_refractory{};  // REPLY_REFRACTORY_MS
+    std::chrono::milliseconds thinking_hint{};     // THINKING_HINT_MS; 0: none
+    std::chrono::milliseconds agent_mute{};        // AGENT_MUTE_MS
+    std::chrono::milliseconds silence_prompt{};    // SILENCE_PROMPT_MS
+    std::chrono::milliseconds max_call{};          // MAX_CALL_SEC; 0: no limit
     // Supervisor
     std::chrono::milliseconds drain_timeout{};  // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
     std::chrono::milliseconds term_timeout{};   // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.

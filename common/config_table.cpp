@@ -48,6 +48,19 @@ SettingRow duration(std::string_view name, T Settings::*member, T fallback, Inte
             [=](const Settings& settings) { return std::to_string((settings.*member).count()); }};
 }
 
+// A duration that is written in seconds, with a fraction: "0.12".
+SettingRow seconds(std::string_view name, milliseconds Settings::*member, milliseconds fallback, milliseconds min,
+                   milliseconds max, std::string_view help) {
+    return {name,
+            help,
+            seconds_text(min) + "-" + seconds_text(max) + ", up to three decimals",
+            constant(seconds_text(fallback)),
+            [=](std::string_view text, const SettingFacts&, Settings& settings) {
+                return read_seconds(text, min, max, settings.*member);
+            },
+            [=](const Settings& settings) { return seconds_text(settings.*member); }};
+}
+
 SettingRow boolean(std::string_view name, bool Settings::*member, bool fallback, std::string_view help) {
     return {name,
             help,
@@ -197,6 +210,37 @@ void add_twilio_rows(std::vector<SettingRow>& rows) {
                         "WAV or raw mu-law greeting. Empty: the shipped one."));
 }
 
+void add_voice_rows(std::vector<SettingRow>& rows) {
+    rows.push_back(integer<std::uint32_t>("VAD_RMS", &Settings::vad_rms, 104, {10, 10'000},
+                                          "Fainter than this RMS of 16-bit samples is no voice; above it the "
+                                          "detector follows the line's noise."));
+    rows.push_back(duration("VAD_HANGOVER_MS", &Settings::vad_hangover, milliseconds(500), {100, 5000},
+                            "Silence that ends the caller's utterance."));
+    rows.push_back(seconds("MIN_UTT_SEC", &Settings::min_utterance, milliseconds(120), milliseconds(20),
+                           milliseconds(2000), "Less voice than this is a click, not an utterance."));
+    rows.push_back(seconds("MAX_UTT_SEC", &Settings::max_utterance, milliseconds(15'000), milliseconds(1000),
+                           milliseconds(55'000), "A longer utterance is answered in parts."));
+    rows.push_back(boolean("BARGE_IN", &Settings::barge_in, true, "The caller may interrupt the agent by voice."));
+    rows.push_back(integer<std::uint32_t>("BARGE_IN_VOICE_FRAMES", &Settings::barge_in_voice_frames, 5, {1, 20},
+                                          "So many voice frames of 20 ms (of 8 for each 5) stop the agent."));
+    rows.push_back(integer<std::uint32_t>("BARGE_IN_RAISE_DB", &Settings::barge_in_raise_db, 3, {0, 30},
+                                          "Louder by this than otherwise, while the agent speaks (line echo)."));
+    rows.push_back(duration("BARGE_IN_GRACE_MS", &Settings::barge_in_grace, milliseconds(600), {0, 10'000},
+                            "The agent is not stopped this soon after it began."));
+    rows.push_back(duration("BACKCHANNEL_MS", &Settings::backchannel, milliseconds(500), {0, 5000},
+                            "Less voice than this over the agent is a \"mm-hm\": it goes on. 0: always a turn."));
+    rows.push_back(duration("REPLY_REFRACTORY_MS", &Settings::reply_refractory, milliseconds(750), {0, 10'000},
+                            "After the agent spoke, the caller must still be as clear as for an interruption."));
+    rows.push_back(duration("THINKING_HINT_MS", &Settings::thinking_hint, milliseconds(0), {0, 60'000},
+                            "Without an answer for so long the agent says THINKING_TEXT_HE. 0: never."));
+    rows.push_back(duration("AGENT_MUTE_MS", &Settings::agent_mute, milliseconds(8000), {500, 60'000},
+                            "Without a sign of the agent for so long a recorded apology speaks."));
+    rows.push_back(duration("SILENCE_PROMPT_MS", &Settings::silence_prompt, milliseconds(6000), {1000, 120'000},
+                            "The caller says nothing for so long: the agent asks again."));
+    rows.push_back(seconds("MAX_CALL_SEC", &Settings::max_call, milliseconds(1'800'000), milliseconds(0),
+                           milliseconds(86'400'000), "After this the agent says farewell. 0: no limit."));
+}
+
 void add_supervisor_rows(std::vector<SettingRow>& rows) {
     rows.push_back(duration("DRAIN_TIMEOUT_MS", &Settings::drain_timeout, milliseconds(30'000), {0, 7'200'000},
                             "At stop, live calls may finish for this long."));
@@ -242,6 +286,7 @@ const std::vector<SettingRow>& setting_table() {
         add_twilio_rows(all);
         add_agent_rows(all);
         add_provider_rows(all);
+        add_voice_rows(all);
         add_supervisor_rows(all);
         return all;
     }();

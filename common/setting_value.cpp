@@ -82,6 +82,36 @@ SettingProblem read_integer(std::string_view text, IntegerRange range, std::uint
     return std::nullopt;
 }
 
+SettingProblem read_seconds(std::string_view text, std::chrono::milliseconds min, std::chrono::milliseconds max,
+                            std::chrono::milliseconds& out) {
+    const std::size_t point = text.find('.');
+    std::string decimals(point == std::string_view::npos ? "" : text.substr(point + 1));
+    if (decimals.size() > 3 || (point != std::string_view::npos && decimals.empty())) {
+        return "not a number of seconds";
+    }
+    decimals.resize(3, '0');
+    std::uint64_t whole = 0;
+    std::uint64_t thousandths = 0;
+    if (read_integer(text.substr(0, point), {0, 1'000'000}, whole) || read_integer(decimals, {0, 999}, thousandths)) {
+        return "not a number of seconds";
+    }
+    const std::chrono::milliseconds value(whole * 1000 + thousandths);
+    if (value < min || value > max) {
+        return "out of range";
+    }
+    out = value;
+    return std::nullopt;
+}
+
+std::string seconds_text(std::chrono::milliseconds duration) {
+    std::string text = std::to_string(duration.count() / 1000);
+    if (const auto rest = duration.count() % 1000; rest != 0) {
+        text += '.' + std::to_string(1000 + rest).substr(1);
+        text.erase(text.find_last_not_of('0') + 1);
+    }
+    return text;
+}
+
 SettingProblem read_boolean(std::string_view text, bool& out) {
     for (const std::string_view word : {"1", "true", "yes", "on"}) {
         if (equal_no_case(text, word)) {

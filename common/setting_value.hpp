@@ -1,6 +1,7 @@
 #pragma once
 // Reads the text of one setting by its kind. Pure. A problem is a phrase for people ("not a number"); the table in
 // config.cpp adds the name, the value, the source and what is valid.
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,10 @@ struct IntegerRange {
 };
 
 [[nodiscard]] SettingProblem read_integer(std::string_view text, IntegerRange range, std::uint64_t& out);
+// Seconds with at most three decimals, "0.12"; and the same back.
+[[nodiscard]] SettingProblem read_seconds(std::string_view text, std::chrono::milliseconds min,
+                                          std::chrono::milliseconds max, std::chrono::milliseconds& out);
+[[nodiscard]] std::string seconds_text(std::chrono::milliseconds duration);
 [[nodiscard]] SettingProblem read_boolean(std::string_view text,
                                           bool& out);  // 1 true yes on, 0 false no off; any case.
 

@@ -18,4 +18,6 @@ say() {
         "tod'a _ Sam'ati _: naS'uv ?aleX'em behekd'em _:"
     say got_digit 'תּוֹדָה, הַהַקָּשָׁה נִקְלְטָה.' \
         "tod'a _ hahakaS'a niklet'a _:"
+    say apology 'סְלִיחָה, יֵשׁ תַּקָּלָה קְטַנָּה. אֶפְשָׁר לַחֲזוֹר עַל זֶה?' \
+        "sliX'a _ jeS takal'a ktan'a _: efS'aQ\" laXaz'oQ\" ?al z'e _:"
 } >prompts.tsv

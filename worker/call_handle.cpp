@@ -9,7 +9,10 @@ namespace agentlocator {
 
 CallState& CallHandle::begin() {
     CallState& next = shadow();
-    next = state();
+    const CallState& committed = state();
+    // Only an AI call has a conversation; it is the larger half.
+    const bool whole = committed.mode == WsMode::ai;
+    std::memcpy(static_cast<void*>(&next), &committed, whole ? sizeof next : offsetof(CallState, conversation));
     if (entry_.sent.load(std::memory_order_relaxed) == next.send.tail) {
         next.send.origin = next.send.tail;  // Empty: start again at the ring's first page.
     }
@@ -72,6 +75,7 @@ std::span<const std::uint8_t> CallHandle::remainder() const {
 
 void CallHandle::reset() {
     slot_.states[0] = CallState{};
+    slot_.states[1] = CallState{};
     entry_.current.store(0, std::memory_order_relaxed);
     entry_.deaths.store(0, std::memory_order_relaxed);
     entry_.adoption_deaths.store(0, std::memory_order_relaxed);

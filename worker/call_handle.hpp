@@ -15,7 +15,10 @@ namespace agentlocator {
 
 class CallHandle {
 public:
-    CallHandle(CallSlab& slab, std::uint32_t slot) : entry_(slab.directory[slot]), slot_(slab.slots[slot]) {}
+    CallHandle(CallSlab& slab, std::uint32_t slot)
+        : number_(slot), entry_(slab.directory[slot]), slot_(slab.slots[slot]) {}
+
+    [[nodiscard]] std::uint32_t number() const { return number_; }
 
     [[nodiscard]] const CallState& state() const { return slot_.states[current()]; }
     [[nodiscard]] SlotEntry& entry() const { return entry_; }
@@ -50,6 +53,9 @@ public:
     // Where the payload of an unfinished fragmented message is put together.
     [[nodiscard]] std::array<std::uint8_t, message_bytes_max>& message() const { return slot_.message; }
 
+    // Audio and memory of an AI call; positions in it are committed with the state.
+    [[nodiscard]] VoiceArea& voice() const { return slot_.voice; }
+
     // Empties the slot for a new call. Only by the worker that has just claimed it.
     void reset();
 
@@ -57,6 +63,7 @@ private:
     [[nodiscard]] std::uint32_t current() const { return entry_.current.load(std::memory_order_acquire) & 1U; }
     [[nodiscard]] CallState& shadow() const { return slot_.states[current() ^ 1U]; }
 
+    std::uint32_t number_;
     SlotEntry& entry_;
     CallSlot& slot_;
 };

@@ -7,36 +7,34 @@
 
 #include "common/call_state.hpp"
 #include "common/time.hpp"
+#include "common/voice_area.hpp"
+#include "worker/agent/agent_message.hpp"
 
 namespace agentlocator {
 
-// What the caller said: mu-law, any length. There is no way from here to AgentAudio; that is promise P2 (no echo in AI
-// mode) as a type.
+struct StreamMessage;
+
+// What the caller said: mu-law, any length. Only the caller's tape can read the samples, and it gives them to the
+// detector and to the agent; there is no way from here to AgentAudio. That is promise P2 (no echo in AI mode) as a
+// type.
 class CallerAudio {
 public:
-    CallerAudio(std::span<const std::uint8_t> mulaw, std::uint32_t mean_square)
-        : mulaw_(mulaw), mean_square_(mean_square) {}
+    explicit CallerAudio(std::span<const std::uint8_t> mulaw) : mulaw_(mulaw) {}
     [[nodiscard]] std::size_t samples() const { return mulaw_.size(); }
-    [[nodiscard]] std::uint32_t mean_square() const { return mean_square_; }
 
 private:
+    friend class CallerTape;
     std::span<const std::uint8_t> mulaw_;
-    std::uint32_t mean_square_;
 };
 
 // What the agent says: mu-law that only a source of speech can make.
 class AgentAudio {
 public:
     [[nodiscard]] std::span<const std::uint8_t> mulaw() const { return mulaw_; }
-    // The part from `at`, at most `count` samples.
-    [[nodiscard]] AgentAudio part(std::size_t at, std::size_t count) const {
-        at = at < mulaw_.size() ? at : mulaw_.size();
-        const std::size_t rest = mulaw_.size() - at;
-        return AgentAudio(mulaw_.subspan(at, count < rest ? count : rest));
-    }
 
 private:
     friend class PromptLibrary;
+    friend class SpeechQueue;
     explicit AgentAudio(std::span<const std::uint8_t> mulaw) : mulaw_(mulaw) {}
     std::span<const std::uint8_t> mulaw_;
 };
@@ -44,11 +42,14 @@ private:
 // The caller's ear. Every command goes out in the order given, between `start` and `stop` only.
 class Speaker {
 public:
-    virtual void clear() = 0;                 // Drop what the caller has not heard yet.
-    virtual void play(AgentAudio audio) = 0;  // One frame, at most 160 samples; a shorter one is padded with silence.
+    virtual void clear() = 0;                      // Drop what the caller has not heard yet.
+    virtual void play(AgentAudio audio) = 0;       // One frame of 160 samples.
     virtual void mark(std::string_view name) = 0;  // Comes back when all audio before it was played, or cleared.
+    virtual void hang_up() = 0;                    // Say no more: close the stream, which ends the call.
     virtual void log(std::string_view line) = 0;
-    // Most frames that one event may play.
+    // For the log: a sentence is ready, so many bytes of 16-bit PCM.
+    virtual void speech_ready(std::uint64_t pcm_bytes) = 0;
+    // Most frames that this event may still play, each with a mark behind it.
     [[nodiscard]] virtual std::size_t frames_free() const = 0;
 
 protected:
@@ -58,24 +59,38 @@ protected:
     ~Speaker() = default;
 };
 
+// One call during one event. Everything but the voice area's uncommitted parts is committed when the event is over.
+struct CallInHand {
+    std::uint32_t slot;
+    std::uint64_t call;
+    std::string_view call_sid;
+    ConversationState& state;
+    VoiceArea& voice;
+    TimePoint now;
+    Speaker& speaker;
+};
+
 // A stream of the call that broke off: its conversation is to be gone on with in a new one. What Twilio had still to
 // play is lost, and no mark of it comes back.
 struct LostStream {
     const ConversationState& conversation;
-    std::uint32_t slot;  // Where its larger areas still lie; no_slot: nowhere.
+    const VoiceArea* voice;  // Null: nowhere.
 };
 
 class Conversation {
 public:
     virtual ~Conversation() = default;
-    virtual void on_start(ConversationState& state, TimePoint now, Speaker& speaker) = 0;
-    // In place of on_start, `state` being new.
-    virtual void on_resume(ConversationState& state, const LostStream& lost, TimePoint now, Speaker& speaker) = 0;
-    virtual void on_audio(ConversationState& state, CallerAudio audio, TimePoint now, Speaker& speaker) = 0;
-    virtual void on_dtmf(ConversationState& state, char digit, TimePoint now, Speaker& speaker) = 0;
-    virtual void on_mark(ConversationState& state, std::string_view name, TimePoint now, Speaker& speaker) = 0;
+    virtual void on_start(CallInHand call, const StreamMessage& start) = 0;
+    // In place of on_start, `call.state` being new.
+    virtual void on_resume(CallInHand call, const LostStream& lost, const StreamMessage& start) = 0;
+    virtual void on_audio(CallInHand call, CallerAudio audio) = 0;
+    virtual void on_dtmf(CallInHand call, char digit) = 0;
+    virtual void on_mark(CallInHand call, std::string_view name) = 0;
+    virtual void on_agent(CallInHand call, const FromAgentMessage& message) = 0;
     // At least every 100 ms while the stream is open.
-    virtual void on_tick(ConversationState& state, TimePoint now, Speaker& speaker) = 0;
+    virtual void on_tick(CallInHand call) = 0;
+    // The call is over ("stop", "hangup", "closed"), or goes on in another process ("moved"). May come twice.
+    virtual void on_end(std::uint32_t slot, std::uint64_t call, std::string_view why) = 0;
 };
 
 }  // namespace agentlocator

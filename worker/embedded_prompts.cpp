@@ -4,6 +4,7 @@ extern "C" {
 extern const std::uint8_t agentlocator_prompt_greeting[], agentlocator_prompt_greeting_end[];
 extern const std::uint8_t agentlocator_prompt_heard_you[], agentlocator_prompt_heard_you_end[];
 extern const std::uint8_t agentlocator_prompt_got_digit[], agentlocator_prompt_got_digit_end[];
+extern const std::uint8_t agentlocator_prompt_apology[], agentlocator_prompt_apology_end[];
 }
 
 namespace agentlocator {
@@ -14,6 +15,7 @@ Result<PromptLibrary> embedded_prompts(std::span<const std::uint8_t> greeting_fi
                               : greeting_file,
         {agentlocator_prompt_heard_you, agentlocator_prompt_heard_you_end},
         {agentlocator_prompt_got_digit, agentlocator_prompt_got_digit_end},
+        {agentlocator_prompt_apology, agentlocator_prompt_apology_end},
     }};
     std::array<std::vector<std::uint8_t>, prompt_count> mulaw;
     for (std::size_t i = 0; i < files.size(); ++i) {

@@ -18,10 +18,10 @@
 #include "common/log_line.hpp"
 #include "common/text.hpp"
 #include "worker/embedded_prompts.hpp"
-#include "worker/greeting_conversation.hpp"
 #include "worker/io/server.hpp"
 #include "worker/io/startup.hpp"
 #include "worker/options.hpp"
+#include "worker/voice/voice_conversation.hpp"
 
 namespace agentlocator {
 namespace {
@@ -134,7 +134,7 @@ int serve(const WorkerOptions& options) {
     std::signal(SIGHUP, SIG_IGN);
     raise_descriptor_limit();
     const std::uint16_t port = port_of(inherited->http.get());
-    GreetingConversation conversation(*prompts);
+    VoiceConversation conversation(voice_rules(settings), *prompts, nullptr);
     Server server({.settings = settings,
                    .build = build_info(),
                    .slab = *slab,

@@ -11,22 +11,16 @@
 #include "worker/call_record.hpp"
 #include "worker/echo_responder.hpp"
 #include "worker/mulaw.hpp"
+#include "worker/voice/nanoseconds.hpp"
 
 namespace agentlocator {
 namespace {
 
-constexpr std::size_t frame_message_bytes = base64_size(frame_samples) + message_overhead_max;
+constexpr std::size_t frame_message_bytes = base64_size(frame_samples) + message_overhead_max;  // And a mark.
 constexpr std::size_t frames_a_step_max = 50;  // A second of agent speech.
 static_assert(frames_a_step_max * frame_message_bytes <= 24 * 1024);
 constexpr Duration deaf_close = std::chrono::seconds(1);
 constexpr std::uint16_t complaints_max = 20;  // Lines about one stream's mistakes; a peer may not flood the log.
-
-std::int64_t ns(Duration duration) {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-}
-std::int64_t ns(TimePoint time) {
-    return ns(time.time_since_epoch());
-}
 
 // The first sign of the end counts.
 void decide(CallState& state, StreamFate fate) {
@@ -170,12 +164,12 @@ void MediaStream::on_text(CallState& state, std::string_view text, TimePoint now
         case StreamEvent::mark:
             log_later(ws_log::mark(message.mark));
             if (state.phase == StreamPhase::streaming && state.mode == WsMode::ai) {
-                context_.conversation.on_mark(state.conversation, message.mark, now, *this);
+                context_.conversation.on_mark(in_hand(state, now), message.mark);
             }
             break;
         case StreamEvent::dtmf:
             if (state.phase == StreamPhase::streaming && state.mode == WsMode::ai && message.digit != 0) {
-                context_.conversation.on_dtmf(state.conversation, message.digit, now, *this);
+                context_.conversation.on_dtmf(in_hand(state, now), message.digit);
             }
             break;
         case StreamEvent::stop:
@@ -237,9 +231,9 @@ void MediaStream::begin_conversation(CallState& state, const StreamMessage& mess
         return;
     }
     if (resumed && resumed->state) {
-        context_.conversation.on_resume(state.conversation, {resumed->state->conversation, resumed->slot}, now, *this);
+        context_.conversation.on_resume(in_hand(state, now), {resumed->state->conversation, resumed->voice}, message);
     } else {
-        context_.conversation.on_start(state.conversation, now, *this);
+        context_.conversation.on_start(in_hand(state, now), message);
     }
 }
 
@@ -260,7 +254,7 @@ void MediaStream::on_media(CallState& state, std::string_view stream_sid, std::s
         case WsMode::sink:
             break;
         case WsMode::ai:
-            context_.conversation.on_audio(state.conversation, CallerAudio(mulaw, state.level), now, *this);
+            context_.conversation.on_audio(in_hand(state, now), CallerAudio(mulaw));
             break;
         case WsMode::echo: {
             ++state.tx;
@@ -283,6 +277,7 @@ void MediaStream::on_stop(CallState& state, TimePoint /*now*/) {
     }
     log_later(ws_log::stop(state.stream_sid.view(), state.rx, state.tx));
     decide(state, StreamFate::finished);
+    end_cause_ = "stop";
     state.phase = StreamPhase::stopped;
     send_close(state, ws_close::normal);
 }
@@ -403,9 +398,29 @@ void MediaStream::on_tick(TimePoint now) {
     if (call_.state().mode == WsMode::ai && !stalled()) {
         CallState& state = call_.begin();
         step_ = &state;
-        context_.conversation.on_tick(state.conversation, now, *this);
+        context_.conversation.on_tick(in_hand(state, now));
         commit();
     }
+}
+
+void MediaStream::on_agent(const FromAgentMessage& message, TimePoint now) {
+    if (call_.state().phase != StreamPhase::streaming || call_.state().mode != WsMode::ai) {
+        return;
+    }
+    CallState& state = call_.begin();
+    step_ = &state;
+    context_.conversation.on_agent(in_hand(state, now), message);
+    commit();
+}
+
+CallInHand MediaStream::in_hand(CallState& state, TimePoint now) {
+    return {.slot = call_.number(),
+            .call = call_.entry().call.load(std::memory_order_relaxed),
+            .call_sid = state.call_sid.view(),
+            .state = state.conversation,
+            .voice = call_.voice(),
+            .now = now,
+            .speaker = *this};
 }
 
 void MediaStream::commit() {
@@ -413,6 +428,11 @@ void MediaStream::commit() {
     CRASH_POINT(step_filled);
     call_.commit();
     CRASH_POINT(step_committed);
+    if (call_.state().phase >= StreamPhase::stopped && call_.state().mode == WsMode::ai) {
+        const bool lost = call_.state().fate == StreamFate::lost;  // It may come back (stream_ended).
+        context_.conversation.on_end(call_.number(), call_.entry().call.load(std::memory_order_relaxed),
+                                     lost ? "lost" : end_cause_);
+    }
     for (const std::string& line : lines_) {
         context_.log.line(line);
     }
@@ -453,18 +473,30 @@ void MediaStream::mark(std::string_view name) {
 }
 
 void MediaStream::play(AgentAudio audio) {
-    ENSURE(audio.mulaw().size() <= frame_samples);
-    std::array<std::uint8_t, frame_samples> frame;
-    frame.fill(mulaw_silence);
-    std::copy(audio.mulaw().begin(), audio.mulaw().end(), frame.begin());
+    ENSURE(audio.mulaw().size() == frame_samples);
     std::array<char, base64_size(frame_samples)> text;
-    base64_encode(frame, text.data());
+    base64_encode(audio.mulaw(), text.data());
     send_text(write_media_text(step_->stream_sid.view(), {text.data(), text.size()}, scratch_.out.data()));
     ++step_->tx;
 }
 
+void MediaStream::speech_ready(std::uint64_t pcm_bytes) {
+    log_later(ws_log::tts_length(pcm_bytes));
+}
+
+// We end the call: Twilio goes on with the document behind the stream, which hangs up.
+void MediaStream::hang_up() {
+    end_cause_ = "hangup";
+    decide(*step_, StreamFate::finished);
+    send_close(*step_, ws_close::normal);
+    step_->phase = StreamPhase::stopped;
+}
+
+// A step that began with too little room plays nothing; what is due goes out with the next.
 std::size_t MediaStream::frames_free() const {
-    return frames_a_step_max;
+    const std::size_t room = call_.room();
+    const std::size_t spare = message_bytes_max;  // For the answer to one largest message.
+    return room < spare ? 0 : std::min(frames_a_step_max, (room - spare) / frame_message_bytes);
 }
 
 }  // namespace agentlocator

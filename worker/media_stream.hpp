@@ -41,7 +41,7 @@ protected:
 // What a stream with a resume token goes on with.
 struct ResumedCall {
     std::uint32_t number = 0;  // From 1: how often the call was connected again.
-    std::uint32_t slot = no_slot;
+    const VoiceArea* voice = nullptr;
     std::optional<CallState> state{};  // Of the stream before; nothing: not known here.
 };
 
@@ -81,6 +81,9 @@ public:
     // About every 100 ms: the agent's speech, and the deadlines.
     void on_tick(TimePoint now);
 
+    // What the agent thread says of this call.
+    void on_agent(const FromAgentMessage& message, TimePoint now);
+
     // The peer's end of the connection is gone, or the socket failed.
     void on_peer_gone();
 
@@ -119,16 +122,21 @@ private:
     void commit();
 
     // Speaker, towards the conversation; inside a step.
+    [[nodiscard]] CallInHand in_hand(CallState& state, TimePoint now);
+
     void clear() override;
     void play(AgentAudio audio) override;
     void mark(std::string_view name) override;
+    void hang_up() override;
     void log(std::string_view line) override { log_later(std::string(line)); }
+    void speech_ready(std::uint64_t pcm_bytes) override;
     [[nodiscard]] std::size_t frames_free() const override;
 
     CallHandle call_;
     const StreamContext& context_;
     StreamScratch& scratch_;
-    CallState* step_ = nullptr;    // The shadow state while a step runs.
+    CallState* step_ = nullptr;  // The shadow state while a step runs.
+    std::string_view end_cause_ = "closed";
     std::uint64_t sent_seen_ = 0;  // Send position at the last tick that saw it move, and when that was.
     TimePoint sent_moved_{};
     std::vector<std::string> lines_;  // Said by the step that runs; flushed by commit().

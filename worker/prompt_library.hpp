@@ -11,8 +11,8 @@
 namespace agentlocator {
 
 // Stored in the call slot: numbers keep their meaning across builds. 0 is "none".
-enum class Prompt : std::uint8_t { greeting = 1, heard_you = 2, got_digit = 3 };
-inline constexpr std::size_t prompt_count = 3;
+enum class Prompt : std::uint8_t { greeting = 1, heard_you = 2, got_digit = 3, apology = 4 };
+inline constexpr std::size_t prompt_count = 4;
 
 inline constexpr std::size_t prompt_seconds_max = 60;  // A longer greeting is a wrong file, not a greeting.
 

@@ -31,7 +31,8 @@ enum class ToAgent : std::uint8_t {
                    // again; said anew it is dropped). value: 1 when turn_done came and nothing is owed, else 0. What
                    // the caller did in turns that are not done follows again: utterance_began, audio, utterance_ended,
                    // key.
-    call_ended,       // payload: "stop", "hangup", "closed", "moved" (another worker goes on: store nothing final).
+    call_ended,    // payload: "stop", "hangup", "closed"; "lost" (the connection broke; call_resumed may follow within
+                   // minutes, in another slot or worker); "moved" (another worker goes on: store nothing final).
     utterance_began,  // turn: the caller's utterance. value: caller time in ms of its first sample.
     audio,  // turn. payload: mu-law 8 kHz in order, pre-roll first. value: caller time in ms of its first sample.
     utterance_ended,    // turn. value: ms of silence already waited since the last voice (for the latency record).
@@ -110,6 +111,8 @@ protected:
 class AgentInput {
 public:
     [[nodiscard]] virtual bool tell(const ToAgentMessage& message) = 0;
+    // So many bytes of payload, in records of a frame of audio or more, surely fit now.
+    [[nodiscard]] virtual std::size_t room() const = 0;
 
 protected:
     AgentInput() = default;

@@ -151,6 +151,24 @@ void MediaPeer::on_tick(TimePoint now) {
     settle();
 }
 
+void MediaPeer::on_agent(const FromAgentMessage& message, TimePoint now) {
+    if (!ended_) {
+        const InHand in_hand(shell_.entry(), slot_);
+        transfer_.stream().on_agent(message, now);
+    }
+}
+
+void MediaPeer::flush() {
+    if (ended_) {
+        return;
+    }
+    {
+        const InHand in_hand(shell_.entry(), slot_);
+        transfer_.flush(*this);
+    }
+    settle();
+}
+
 void MediaPeer::close(std::uint16_t code, std::string_view why) {
     {
         const InHand in_hand(shell_.entry(), slot_);
@@ -181,6 +199,7 @@ void MediaPeer::lose() {
 
 UniqueFd MediaPeer::release() {
     ENSURE(!ended_);
+    shell_.context.conversation.on_end(slot_, call_, "moved");
     if (watched_ != 0) {
         shell_.loop.remove(socket_.get(), *this);
         watched_ = 0;

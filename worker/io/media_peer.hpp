@@ -39,6 +39,9 @@ public:
     // Goes on with a call of another worker: what it kept is parsed, what it queued is sent.
     void resume();
     void on_tick(TimePoint now);
+    // What the agent thread says; flush() sends what comes of it.
+    void on_agent(const FromAgentMessage& message, TimePoint now);
+    void flush();
     void close(std::uint16_t code, std::string_view why);
     void condemn(std::string_view why);
     // Nobody is at the other end any more.

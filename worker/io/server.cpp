@@ -24,6 +24,7 @@ namespace {
 
 constexpr Duration sweep_every = std::chrono::milliseconds(100);
 constexpr Duration accept_pause = std::chrono::milliseconds(100);  // After the descriptor limit was hit.
+constexpr std::size_t agent_messages_a_turn_max = 1024;            // Sockets are looked at between.
 constexpr std::size_t accepts_a_turn_max = 64;                     // Calls go on between two bursts of new connections.
 
 std::int64_t steady_ns(TimePoint now) {
@@ -73,6 +74,8 @@ Server::Server(ServerParts parts)
       entry_(parts.slab.workers[parts.worker]),
       seat_(std::move(parts.seat)),
       log_(parts.slab.logs[parts.worker], entry_),
+      agent_(parts.agent),
+      agent_sink_([](std::uint32_t) {}),  // It only ends the wait.
       context_{parts.conversation, log_, settings_.hebrew_realtime_enabled, {}},
       scratch_(std::make_unique<StreamScratch>()),
       media_shell_{loop_, slab_, worker_, context_, *scratch_},
@@ -103,6 +106,10 @@ Server::Server(ServerParts parts)
     loop_.add(listener_.get(), EPOLLIN, *listener_sink_);
     listening_ = true;
     loop_.add(signals_.get(), EPOLLIN, signal_sink_);
+    if (agent_ != nullptr) {
+        told_.reserve(agent_messages_a_turn_max);
+        loop_.add(agent_->wake_fd(), EPOLLIN, agent_sink_);
+    }
     if (parts.control) {
         slab_file_ = std::move(parts.slab_file);
         adopt_link(std::move(parts.control));
@@ -122,8 +129,13 @@ int Server::run() {
 void Server::turn() {
     const Duration tick = settings_.media_tick;
     const bool ticking = !calls_.empty() && tick != Duration::zero();
-    const std::size_t events = loop_.run_once(ticking ? Duration::zero() : sweep_every);
+    const bool blocking = !ticking && may_block();
+    const std::size_t events = loop_.run_once(blocking ? sweep_every : Duration::zero());
     const TimePoint now = Clock::now();
+    if (blocking && agent_ != nullptr) {
+        agent_->awake();
+    }
+    hear_agent(now);
     entry_.heartbeat_ns.store(steady_ns(now), std::memory_order_relaxed);
     if (const std::uint64_t superseded = slab_.superseded.load(std::memory_order_relaxed);
         superseded != std::exchange(superseded_seen_, superseded)) {
@@ -139,6 +151,31 @@ void Server::turn() {
             sleep_until(next_tick_);
         }
     }
+}
+
+bool Server::may_block() {
+    return agent_ == nullptr || agent_->may_sleep();
+}
+
+// What the agent thread said since the last turn. Frames of one call go out together, after all was taken in.
+void Server::hear_agent(TimePoint now) {
+    FromAgentMessage message;
+    for (std::size_t i = 0; agent_ != nullptr && i < agent_messages_a_turn_max && agent_->next(message); ++i) {
+        const auto found = calls_.find(message.slot);
+        if (found == calls_.end() || !found->second || found->second->call() != message.call) {
+            continue;  // The call is over, or moved.
+        }
+        found->second->on_agent(message, now);
+        if (told_.empty() || told_.back() != message.slot) {
+            told_.push_back(message.slot);
+        }
+    }
+    for (const std::uint32_t slot : told_) {
+        if (const auto found = calls_.find(slot); found != calls_.end() && found->second) {
+            found->second->flush();
+        }
+    }
+    told_.clear();
 }
 
 void Server::sweep(TimePoint now) {

@@ -18,6 +18,7 @@
 #include "worker/io/log_writer.hpp"
 #include "worker/io/media_peer.hpp"
 #include "worker/line_budget.hpp"
+#include "worker/voice/io/agent_channel.hpp"
 
 namespace agentlocator {
 
@@ -32,6 +33,7 @@ struct ServerParts {
     UniqueFd slab_file;    // The slab's descriptor, for the next supervisor; empty when alone.
     UniqueFd signals;      // signalfd of SIGTERM and SIGINT, both blocked.
     Conversation& conversation;
+    MediaEnd* agent = nullptr;  // To the agent thread; null when there is none.
 };
 
 class Server {
@@ -49,6 +51,8 @@ private:
     class Listener;
 
     void turn();
+    [[nodiscard]] bool may_block();
+    void hear_agent(TimePoint now);
     void sweep(TimePoint now);
     void accept_all();
     void make_room();
@@ -93,6 +97,9 @@ private:
     const std::string seat_;
     EventLoop loop_;
     LogWriter log_;
+    MediaEnd* const agent_;
+    FunctionSink agent_sink_;
+    std::vector<std::uint32_t> told_;  // Slots the agent spoke of in this turn.
     StreamContext context_;
     std::unique_ptr<StreamScratch> scratch_;
     MediaShell media_shell_;

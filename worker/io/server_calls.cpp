@@ -84,7 +84,7 @@ std::optional<ResumedCall> Server::resumed(std::string_view call_sid, std::strin
         if (record->served) {
             supersede(slab_, record->slot);  // Half-open: Twilio has left it, we had not noticed.
         }
-        call.slot = record->slot;
+        call.voice = &slab_.slots[record->slot].voice;
         call.state = record->state;
     }
     slab_.resumed.fetch_add(1, std::memory_order_relaxed);

@@ -58,6 +58,13 @@ public:
         head_.store(from + need, std::memory_order_release);
         return true;
     }
+    // Producer: so many bytes of records fit at least, whatever fillers they need.
+    [[nodiscard]] std::size_t room() const {
+        const auto used =
+            static_cast<std::size_t>(head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire));
+        const std::size_t lost = record_size(agent_payload_max);  // To a filler.
+        return size_ - used > lost ? size_ - used - lost : 0;
+    }
     // Producer, after push(): true once for each time the consumer went to sleep; then it must be woken.
     [[nodiscard]] bool take_sleeper() {
         // Orders the store of head_ before the load of sleeps_, as may_sleep() orders the converse: one of the two sees

@@ -76,19 +76,19 @@ Features measure(std::span<const std::uint8_t, spectrum_samples> window) {
     return features;
 }
 
-void count(VadMemory& memory, std::uint32_t frame, std::uint16_t by) {
+void count(VadMemory& memory, std::uint32_t frame, int by) {
     const auto& bands = memory.band_history[frame % memory.band_history.size()];
     for (std::size_t band = 0; band < vad_bands; ++band) {
-        std::uint16_t& bin = memory.band_counts[band][bands[band]];
-        bin = static_cast<std::uint16_t>(bin + by);
+        std::uint8_t& bin = memory.band_counts[band][bands[band]];
+        bin = static_cast<std::uint8_t>(bin + by);
     }
 }
-void count_level(VadMemory& memory, std::uint32_t frame, std::uint16_t by) {
+void count_level(VadMemory& memory, std::uint32_t frame, int by) {
     std::uint16_t& bin = memory.level_counts[memory.level_history[frame % memory.level_history.size()]];
     bin = static_cast<std::uint16_t>(bin + by);
 }
-constexpr std::uint16_t add = 1;
-constexpr std::uint16_t take_away = 0xffff;
+constexpr int add = 1;
+constexpr int take_away = -1;
 
 // Another process may have died in the middle of counting: counts that are not those of `frames` are made anew.
 void make_counts_right(VadMemory& memory, std::uint32_t frames) {
@@ -126,8 +126,8 @@ void take_in(VadMemory& memory, std::uint32_t frames, const Features& features) 
 }
 
 // The level below which `share` of the counted frames lie, inside its bin by proportion.
-template <std::size_t Bins>
-float percentile(const std::array<std::uint16_t, Bins>& counts, std::uint32_t total, float share, float width) {
+template <typename Count, std::size_t Bins>
+float percentile(const std::array<Count, Bins>& counts, std::uint32_t total, float share, float width) {
     const float wanted = share * static_cast<float>(total);
     float below = 0;
     for (std::size_t bin = 0; bin < Bins; ++bin) {

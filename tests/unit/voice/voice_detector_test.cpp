@@ -150,7 +150,7 @@ TEST_CASE("voice_detector: steps that were not committed, and counts torn in the
         }
         if (random() % 11 == 0) {  // ... or in the middle of counting.
             rough.memory->counts_of.store(0);
-            rough.memory->band_counts[random() % vad_bands][random() % vad_band_bins] = 777;
+            rough.memory->band_counts[random() % vad_bands][random() % vad_band_bins] = 77;
             rough.memory->level_counts[random() % vad_level_bins] = 777;
         }
         REQUIRE(detect_voice(rough.state, *rough.memory, window(audio, frame), level_min).voice == expected[frame]);

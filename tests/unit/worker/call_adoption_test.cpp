@@ -122,7 +122,7 @@ struct World {
     Kernel kernel;
     SlabFile file;
     PromptLibrary prompts = short_prompts();
-    GreetingConversation conversation{prompts};
+    VoiceConversation conversation{VoiceRules{}, prompts, nullptr};
     std::unique_ptr<StreamScratch> scratch = std::make_unique<StreamScratch>();
     MortalLog log{kernel};
     StreamContext context{conversation, log, true, {}};

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "common/io/call_slab_file.hpp"
-#include "worker/greeting_conversation.hpp"
 #include "worker/media_stream.hpp"
+#include "worker/voice/voice_conversation.hpp"
 #include "worker/ws_codec.hpp"
 
 namespace agentlocator::test {
@@ -80,7 +80,7 @@ public:
 
 inline PromptLibrary short_prompts() {
     // Greeting: 3 whole frames and a part of one, at a constant level.
-    return PromptLibrary({Bytes(3 * 160 + 40, 0x10), Bytes(2 * 160, 0x20), Bytes(160, 0x30)});
+    return PromptLibrary({Bytes(3 * 160 + 40, 0x10), Bytes(2 * 160, 0x20), Bytes(160, 0x30), Bytes(160, 0x40)});
 }
 
 struct StreamUnderTest {
@@ -125,7 +125,7 @@ struct StreamUnderTest {
     SlabFile file;
     RecordingLog log;
     PromptLibrary prompts = short_prompts();
-    GreetingConversation conversation{prompts};
+    VoiceConversation conversation{VoiceRules{}, prompts, nullptr};
     StreamContext context;
     std::unique_ptr<StreamScratch> scratch = std::make_unique<StreamScratch>();
     TimePoint now = TimePoint(std::chrono::hours(1));

@@ -44,6 +44,12 @@ bool MediaEnd::tell(const ToAgentMessage& message) {
     return true;
 }
 
+std::size_t MediaEnd::room() const {
+    const std::size_t room = channel_.to_agent_.room();
+    const std::size_t reserve = channel_.to_agent_.bytes() / 8;
+    return room > reserve ? (room - reserve) / 2 : 0;  // A record's head is smaller than a frame of audio.
+}
+
 bool MediaEnd::next(FromAgentMessage& message) {
     return channel_.to_media_.pop(message);
 }

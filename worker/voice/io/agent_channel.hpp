@@ -19,9 +19,10 @@ class AgentChannel;
 class MediaEnd final : public AgentInput {
 public:
     [[nodiscard]] bool tell(const ToAgentMessage& message) override;
+    [[nodiscard]] std::size_t room() const override;
     [[nodiscard]] bool next(FromAgentMessage& message);
 
-    // Blocking: `if (end.may_sleep()) wait on wake_fd() ...; end.awake();`
+    // Blocking: `if (end.may_sleep()) wait, also for wake_fd(); end.awake();`, which empties wake_fd().
     [[nodiscard]] bool may_sleep();
     void awake();
     [[nodiscard]] int wake_fd() const;
