@@ -1,39 +1,55 @@
-// The WhatsApp bridge: starts the HTTP side, says so in one line, and stops in order. Exit codes are those of
-// common/exit_code.hpp: 0 asked to stop, 70 a bug, 75 try again (port taken), 78 wrong settings.
+// The WhatsApp bridge: checks its settings, opens its file, serves, links, and stops in order. Exit codes are those of
+// common/exit_code.hpp: 0 asked to stop, 65 its data is damaged, 70 a bug, 75 try again (port or file in use), 78 wrong
+// settings.
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-import { createServer } from './server.js';
-import { readSettings } from './settings.js';
+import { guardConsole, log, redacted } from './lib/log.js';
 
-const EXIT = { ok: 0, internal: 70, temporary: 75, badConfig: 78 };
+guardConsole(); // Before anything else can print.
 
-// An answer takes a millisecond; what is still open after this is a client that forgot its connection. The supervisor
-// sends SIGKILL some seconds after SIGTERM.
-const STOP_MS_MAX = 1000;
+const EXIT = { ok: 0, badData: 65, internal: 70, temporary: 75, badConfig: 78 };
+const STOP_MS_MAX = 4000; // The supervisor sends SIGKILL five seconds after SIGTERM.
 
-const log = (event, fields = {}) => {
-  const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quoted(String(value))}`);
-  process.stdout.write([`event=${event}`, ...pairs].join(' ') + '\n');
-};
-const quoted = (value) => (/^[!#-<>-~]+$/.test(value) ? value : JSON.stringify(value));
+process.umask(0o077); // The files below hold the keys of the account.
+const leave = (code) => process.exit(code);
+process.stdout.on('error', () => {}); // A log reader that is gone is no reason to drop the link.
 
 process.on('uncaughtException', (error) => {
-  log('bridge_failed', { error: error.stack ?? error });
-  process.exit(EXIT.internal);
+  // Our own places in the stack, never the text of a foreign object.
+  log('bridge_failed', { error: redacted(error?.message ?? error), at: placeOf(error) });
+  leave(EXIT.internal);
 });
+const placeOf = (error) => (error?.stack ?? '').split('\n').slice(1, 4).map((line) => line.trim().replace(/\(?file:.*\//, '(')).join(' < ');
 
-const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url)));
-const { settings, faults } = readSettings(process.env);
+const here = path.dirname(fileURLToPath(import.meta.url));
+const { version } = JSON.parse(readFileSync(path.join(here, 'package.json')));
+const { readSettings } = await import('./lib/settings.js');
+const { settings, faults } = readSettings(process.env, { root: path.dirname(here), readSecret });
 if (!settings) {
   for (const fault of faults) {
     log('bridge_settings_wrong', { fault });
   }
-  process.exit(EXIT.badConfig);
+  leave(EXIT.badConfig);
 }
 
-const server = createServer({ link: () => ({ connected: false, paired: false, canSend: false }), version });
+// Baileys is half a second of loading; a wrong setting is said before that.
+const { Bridge } = await import('./lib/bridge.js');
+const { StorageError } = await import('./lib/database.js');
 
-server.on('error', (error) => {
+let bridge;
+try {
+  bridge = new Bridge(settings, version);
+} catch (error) {
+  if (!(error instanceof StorageError)) {
+    throw error;
+  }
+  log('bridge_not_started', { cause: redacted(error.message), remedy: error.remedy });
+  leave(error.kind === 'data' ? EXIT.badData : EXIT.temporary);
+}
+
+bridge.server.on('error', (error) => {
   if (error.code !== 'EADDRINUSE') {
     throw error;
   }
@@ -42,22 +58,23 @@ server.on('error', (error) => {
     port: settings.port,
     remedy: `end the other process (see: ss -ltnp 'sport = :${settings.port}') or set BAILEYS_PORT`,
   });
-  process.exit(EXIT.temporary);
+  leave(EXIT.temporary);
 });
 
 let stopping = false;
-function stop(signal) {
+async function stop(signal) {
   if (stopping) {
-    process.exit(EXIT.ok); // Asked twice: at once.
+    leave(EXIT.ok); // Asked twice: at once. Everything that matters is on the disk already.
   }
   stopping = true;
   log('bridge_stopping', { signal });
-  setTimeout(() => server.closeAllConnections(), STOP_MS_MAX).unref();
-  server.close(() => {
-    log('bridge_stopped');
-    process.exit(EXIT.ok);
-  });
-  server.closeIdleConnections();
+  setTimeout(() => {
+    log('bridge_stop_slow', { ms: STOP_MS_MAX });
+    leave(EXIT.internal);
+  }, STOP_MS_MAX).unref();
+  await bridge.stop();
+  log('bridge_stopped');
+  leave(EXIT.ok);
 }
 
 process.on('SIGTERM', stop);
@@ -72,6 +89,18 @@ process.on('SIGINT', (signal) => {
   }
 });
 
-server.listen(settings.port, settings.host, () => {
-  log('bridge_ready', { address: settings.host, port: server.address().port, pid: process.pid, version });
+bridge.server.listen(settings.port, settings.host, () => {
+  log('bridge_ready', { address: settings.host, port: bridge.server.address().port, pid: process.pid, version });
+  bridge.start();
 });
+
+function readSecret(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
+  }
+}

@@ -16,20 +16,23 @@ import pytest
 from support import PATIENCE, ROOT, Process, clean_environment, free_port, is_alive, program, wait_until
 
 LAUNCHER = "agentlocator-bridge-launcher"
-BRIDGE = ROOT / "baileys-bridge"
+REAL_BRIDGE = ROOT / "baileys-bridge"
+BRIDGE = Path(__file__).parent / "stand_in_bridge"  # Has no packages, so a start costs no installation.
 READY = r"^event=bridge_ready address=127\.0\.0\.1 port=(\d+) pid=(\d+) "
 
 
 @pytest.fixture
 def bridge(folder):
-    """A copy of the bridge as it is in a fresh checkout: without node_modules."""
     path = folder / "bridge"
-    shutil.copytree(BRIDGE, path, ignore=shutil.ignore_patterns("node_modules", ".node_modules.previous"))
+    shutil.copytree(BRIDGE, path)
     return path
 
 
+SECRET = "s3cret-s3cret-s3cret"
+
+
 def environment(bridge, **more):
-    return clean_environment(BRIDGE_DIR=bridge, BAILEYS_PORT=0, BAILEYS_SECRET="s3cret", **more)
+    return clean_environment(BRIDGE_DIR=bridge, BAILEYS_PORT=0, BAILEYS_SECRET=SECRET, **more)
 
 
 def stamp(bridge):
@@ -80,19 +83,35 @@ def start_and_stop(bridge, **more):
         return launched.output
 
 
-def test_becomes_node_and_answers_health(bridge):
-    with Process([program(LAUNCHER)], env=environment(bridge)) as launched:
+def test_installs_the_real_bridge_and_becomes_it(folder):
+    """From a fresh checkout: npm ci with the lock file and .npmrc as committed, then node with the launcher's pid."""
+    bridge = folder / "bridge"
+    ignore = shutil.ignore_patterns("node_modules", ".node_modules.previous", "test")
+    shutil.copytree(REAL_BRIDGE, bridge, ignore=ignore)
+    data = folder / "data"
+    with Process([program(LAUNCHER)], env=environment(bridge, AGENTLOCATOR_DATA_DIR=data)) as launched:
         port, pid = launched.wait_for(READY).groups()
         assert int(pid) == launched.pid, "node must have the launcher's pid: signals and exit codes are its own"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=PATIENCE) as answer:
             health = json.load(answer)
-        assert health["ok"] is True and health["paired"] is False
+        assert [health[name] for name in ("ok", "connected", "paired", "can_send")] == [True, False, False, False]
         process = Path(f"/proc/{launched.pid}")
         assert os.readlink(process / "cwd") == str(bridge)
-        assert b"s3cret" not in (process / "cmdline").read_bytes()
+        assert SECRET.encode() not in (process / "cmdline").read_bytes()
         given = dict(entry.split("=", 1) for entry in (process / "environ").read_text().split("\0") if entry)
-        assert given["TZ"] == "UTC" and given["BAILEYS_SECRET"] == "s3cret" and given["BAILEYS_PORT"] == "0"
+        assert given["TZ"] == "UTC" and given["BAILEYS_SECRET"] == SECRET and given["BAILEYS_PORT"] == "0"
         assert launched.stop() == 0
+    assert not (bridge / "node_modules" / "sharp").exists(), "20 MB of native code nobody needs: see .npmrc"
+    assert stat.S_IMODE((data / "whatsapp" / "bridge.db").stat().st_mode) == 0o600
+
+
+def test_every_package_is_pinned_by_hash_and_comes_from_the_registry():
+    packages = json.loads((REAL_BRIDGE / "package-lock.json").read_text())["packages"]
+    named = {name: package for name, package in packages.items() if name}
+    assert named["node_modules/@whiskeysockets/baileys"]["version"] == "7.0.0-rc14"
+    for name, package in named.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert not package.get("resolved", "").startswith("git"), name
 
 
 def test_inherits_no_descriptor(bridge):
