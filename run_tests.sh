@@ -90,8 +90,23 @@ run_integration() {
         --durations=10 "${filter[@]}" "$root/tests/integration"
 }
 
+# The bridge's packages, exactly those of its lock file.
+ensure_bridge_packages() {
+    local bridge="$root/baileys-bridge"
+    local installed="$bridge/node_modules/.package-lock.json"  # npm writes it last.
+    if [ ! -e "$installed" ] || [ "$bridge/package-lock.json" -nt "$installed" ]; then
+        say "installing the bridge's packages"
+        (cd "$bridge" && npm ci --omit=dev --no-audit --no-fund >&2)
+    fi
+}
+
 run_node() {
     local filter=()
+    if ! ensure_bridge_packages; then
+        say "npm could not install the bridge's packages: one failure"
+        failed=$((failed + 1))
+        return
+    fi
     [ -z "$word" ] || filter=("--test-name-pattern=$word")
     run_counted "node tests" count_tap timeout -k 5 "$node_seconds_max" "$node_folder/node" --test --test-reporter=tap \
         "${filter[@]}" "$root"/baileys-bridge/test/*.test.js

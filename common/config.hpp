@@ -59,20 +59,28 @@ struct Settings {
     std::chrono::milliseconds silence_prompt{};    // SILENCE_PROMPT_MS
     std::chrono::milliseconds max_call{};          // MAX_CALL_SEC; 0: no limit
     // Supervisor
-    std::chrono::milliseconds drain_timeout{};  // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
-    std::chrono::milliseconds term_timeout{};   // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.
-    std::chrono::milliseconds hang_timeout{};   // HANG_TIMEOUT_MS (2000): heartbeat older than this is a hang.
-    std::chrono::milliseconds orphan_grace{};   // ORPHAN_GRACE_MS (60000): workers without a supervisor.
-    std::uint32_t crash_limit = 0;              // CRASH_LIMIT crashes ...
-    std::chrono::milliseconds crash_window{};   // CRASH_WINDOW_MS ... in this period hold the slot open.
-    std::string bridge_dir;                     // BRIDGE_DIR; empty: baileys-bridge beside the installation.
-    std::uint16_t bridge_port = 0;              // BAILEYS_PORT (4001)
-    bool bridge_enabled = true;                 // ENABLE_WA_BAILEYS
-    std::string lock_path;                      // AGENTLOCATOR_LOCK (/tmp/agentlocator.lock)
-    std::string runtime_dir;                    // AGENTLOCATOR_RUNTIME_DIR: control socket, pid records.
-    std::string data_dir;                       // AGENTLOCATOR_DATA_DIR: logs and, later, the store.
-    std::uint64_t log_bytes_max = 0;            // LOG_BYTES_MAX of one log file before it is rotated.
-    std::uint32_t log_files = 0;                // LOG_FILES kept for each child.
+    std::chrono::milliseconds drain_timeout{};       // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
+    std::chrono::milliseconds term_timeout{};        // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.
+    std::chrono::milliseconds hang_timeout{};        // HANG_TIMEOUT_MS (2000): heartbeat older than this is a hang.
+    std::chrono::milliseconds orphan_grace{};        // ORPHAN_GRACE_MS (60000): workers without a supervisor.
+    std::uint32_t crash_limit = 0;                   // CRASH_LIMIT crashes ...
+    std::chrono::milliseconds crash_window{};        // CRASH_WINDOW_MS ... in this period hold the slot open.
+    std::string bridge_dir;                          // BRIDGE_DIR; empty: baileys-bridge beside the installation.
+    std::uint16_t bridge_port = 0;                   // BAILEYS_PORT (4001)
+    bool bridge_enabled = true;                      // ENABLE_WA_BAILEYS
+    std::string bridge_secret;                       // BAILEYS_SECRET (secret); empty: the supervisor makes one.
+    std::uint32_t bridge_sends_per_minute = 0;       // BAILEYS_SENDS_PER_MINUTE
+    std::uint32_t bridge_chat_sends_per_minute = 0;  // BAILEYS_CHAT_SENDS_PER_MINUTE
+    std::uint32_t bridge_new_chats_per_day = 0;      // BAILEYS_NEW_CHATS_PER_DAY
+    std::uint32_t bridge_media_mb_max = 0;           // BAILEYS_MEDIA_MB_MAX
+    std::uint32_t bridge_database_mb_max = 0;        // BAILEYS_DATABASE_MB_MAX
+    std::string bridge_wa_version;                   // BAILEYS_WA_VERSION; empty: the one Baileys came with.
+    std::uint32_t bridge_retention_days = 0;         // BAILEYS_RETENTION_DAYS
+    std::string lock_path;                           // AGENTLOCATOR_LOCK (/tmp/agentlocator.lock)
+    std::string runtime_dir;                         // AGENTLOCATOR_RUNTIME_DIR: control socket, pid records.
+    std::string data_dir;                            // AGENTLOCATOR_DATA_DIR: logs and, later, the store.
+    std::uint64_t log_bytes_max = 0;                 // LOG_BYTES_MAX of one log file before it is rotated.
+    std::uint32_t log_files = 0;                     // LOG_FILES kept for each child.
 
     friend bool operator==(const Settings&, const Settings&) = default;
 };

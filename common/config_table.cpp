@@ -241,6 +241,29 @@ void add_voice_rows(std::vector<SettingRow>& rows) {
                            milliseconds(86'400'000), "After this the agent says farewell. 0: no limit."));
 }
 
+void add_bridge_rows(std::vector<SettingRow>& rows) {
+    const auto count = [&](std::string_view name, std::uint32_t Settings::*member, std::uint32_t fallback,
+                           IntegerRange range, std::string_view help) {
+        rows.push_back(integer<std::uint32_t>(name, member, fallback, range, help));
+    };
+    // The same defaults and ranges as baileys-bridge/lib/settings.js, which serves whoever starts the bridge by hand.
+    count("BAILEYS_SENDS_PER_MINUTE", &Settings::bridge_sends_per_minute, 30, {1, 1'000'000},
+          "WhatsApp messages sent in a minute, all chats together.");
+    count("BAILEYS_CHAT_SENDS_PER_MINUTE", &Settings::bridge_chat_sends_per_minute, 12, {1, 1'000'000},
+          "WhatsApp messages sent in a minute to one chat.");
+    count("BAILEYS_NEW_CHATS_PER_DAY", &Settings::bridge_new_chats_per_day, 15, {0, 1'000'000},
+          "WhatsApp chats begun by us in a day. More is what accounts are blocked for.");
+    count("BAILEYS_MEDIA_MB_MAX", &Settings::bridge_media_mb_max, 64, {1, 2048},
+          "Largest file taken from a WhatsApp message, in MiB.");
+    count("BAILEYS_DATABASE_MB_MAX", &Settings::bridge_database_mb_max, 4096, {1, 1'000'000},
+          "Largest size of the bridge's file, in MiB; at it nothing is accepted or lost, and WhatsApp waits.");
+    count("BAILEYS_RETENTION_DAYS", &Settings::bridge_retention_days, 14, {1, 3650},
+          "Days the bridge keeps what was handed over: messages, files, keys of sent ones.");
+    rows.push_back(token("BAILEYS_WA_VERSION", &Settings::bridge_wa_version, "", false,
+                         "WhatsApp Web's version we claim, as in 2.3000.1043857760, when the built-in one is refused "
+                         "(link state reason client_version_refused)."));
+}
+
 void add_supervisor_rows(std::vector<SettingRow>& rows) {
     rows.push_back(duration("DRAIN_TIMEOUT_MS", &Settings::drain_timeout, milliseconds(30'000), {0, 7'200'000},
                             "At stop, live calls may finish for this long."));
@@ -263,6 +286,18 @@ void add_supervisor_rows(std::vector<SettingRow>& rows) {
     rows.push_back(integer<std::uint16_t>("BAILEYS_PORT", &Settings::bridge_port, 4001, {1, 65535},
                                           "Port of the WhatsApp bridge."));
     rows.push_back(boolean("ENABLE_WA_BAILEYS", &Settings::bridge_enabled, true, "Run the WhatsApp bridge."));
+    rows.push_back({"BAILEYS_SECRET",
+                    "What workers show the bridge. Empty: made at the first start, kept in the data folder "
+                    "(bridge-secret).",
+                    "16-256 letters, digits and signs without blanks", constant(""),
+                    [](std::string_view text, const SettingFacts&, Settings& settings) -> SettingProblem {
+                        if (!text.empty() && (text.size() < 16 || text.size() > 256)) {
+                            return "not 16-256 characters long";
+                        }
+                        return read_token(text, settings.bridge_secret);
+                    },
+                    [](const Settings& settings) { return settings.bridge_secret; }, true});
+    add_bridge_rows(rows);
     rows.push_back(path("AGENTLOCATOR_LOCK", &Settings::lock_path, constant("/tmp/agentlocator.lock"),
                         setting_bytes_max, "Lock file: one supervisor for each."));
     rows.push_back(path("AGENTLOCATOR_RUNTIME_DIR", &Settings::runtime_dir, default_runtime_dir, runtime_dir_bytes_max,

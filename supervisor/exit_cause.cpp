@@ -17,6 +17,8 @@ std::string code_text(int code) {
     std::string meaning;
     if (is(ExitCode::usage)) {
         meaning = " (wrong arguments)";
+    } else if (is(ExitCode::bad_data)) {
+        meaning = " (its stored data is damaged)";
     } else if (is(ExitCode::unavailable)) {
         meaning = " (something it needs is missing)";
     } else if (is(ExitCode::internal)) {
@@ -64,7 +66,7 @@ ExitKind exit_kind(const ExitFacts& facts, bool is_bridge) {
     }
     const int code = *facts.code;
     const bool permanent = code == to_int(ExitCode::usage) || code == to_int(ExitCode::bad_config) ||
-                           (is_bridge && code == to_int(ExitCode::unavailable));
+                           code == to_int(ExitCode::bad_data) || (is_bridge && code == to_int(ExitCode::unavailable));
     return permanent ? ExitKind::permanent : ExitKind::ordinary;
 }
 

@@ -87,6 +87,15 @@ std::string encode_status(const StatusView& view) {
     document["workers"] = std::move(workers);
     document["bridge"] =
         view.bridge ? child_json(*view.bridge) : Json{{"state", "absent"}, {"detail", view.bridge_detail}};
+    if (view.bridge && view.whatsapp) {
+        const BridgeBeat& beat = *view.whatsapp;
+        document["bridge"]["whatsapp"] = {{"connected", beat.connected},
+                                          {"paired", beat.paired},
+                                          {"can_send", beat.can_send},
+                                          {"state", beat.state},
+                                          {"reason", beat.reason}};
+        document["bridge"]["detail"] = describe(beat);
+    }
     const UpgradeRecord& upgrade = view.upgrade;
     document["upgrade"] = {{"state", to_string(upgrade.state)}, {"number", upgrade.number},
                            {"folder", upgrade.folder},          {"from_build", upgrade.from_build},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/config.hpp"
+#include "supervisor/bridge_beat.hpp"
 #include "supervisor/mode_control.hpp"
 #include "supervisor/supervisor.hpp"
 #include "supervisor/upgrade.hpp"
@@ -68,6 +69,7 @@ struct StatusView {
     std::vector<ChildView> workers;
     std::optional<ChildView> bridge{};
     std::string bridge_detail;  // Why there is none.
+    std::optional<BridgeBeat> whatsapp{};
     std::vector<Problem> problems;
     UpgradeRecord upgrade{};  // The last one, or the one under way.
 };

@@ -20,6 +20,7 @@
 
 #include "common/exit_code.hpp"
 #include "common/io/call_slab_file.hpp"
+#include "common/io/secret_file.hpp"
 #include "common/io/socket_count.hpp"
 #include "common/log_line.hpp"
 #include "common/text.hpp"
@@ -396,6 +397,13 @@ int run_supervisor(const RunOptions& given) {
             turn_back(*heritage, notify, made.error().detail);
             return refuse(ExitCode::bad_config, made.error().detail);
         }
+    }
+    if (std::string& secret = context.loaded.parsed.settings.bridge_secret; secret.empty()) {
+        auto kept = keep_secret(settings.data_dir + "/bridge-secret");
+        if (!kept) {
+            return refuse(ExitCode::bad_config, kept.error().detail);
+        }
+        secret = std::move(*kept);
     }
     LockRecord self;
     self.pid = ::getpid();

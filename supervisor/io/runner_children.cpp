@@ -123,10 +123,19 @@ void SupervisorRunner::on_executed(ChildProcess& child, int exec_errno) {
 }
 
 void SupervisorRunner::on_line(ChildProcess& child, std::string_view line) {
+    if (!child.spec().is_worker) {
+        if (auto beat = parse_bridge_beat(line)) {
+            on_bridge_beat(child, std::move(*beat));
+            return;
+        }
+    }
     tell_line(child.spec().name, line);
 }
 
 void SupervisorRunner::tell_line(const std::string& name, std::string_view line) {
+    if (parse_bridge_beat(line)) {
+        return;  // Written while nobody of ours read it; the next one counts.
+    }
     NameRecord& record = name_record(name);
     record.history.add(line);
     context_.logs->child_line(*record.target, line);
@@ -177,6 +186,11 @@ void SupervisorRunner::bury(ChildProcess& child) {
     child.drain_output();
     if (child.spec().is_worker) {
         facts->call_in_hand = end_worker(child);
+    } else {
+        bridge_beat_.reset();
+        bridge_beat_at_.reset();
+        loop_.cancel(bridge_timer_);
+        bridge_timer_ = 0;
     }
     record_exit(child, *facts);
     child.unwatch();

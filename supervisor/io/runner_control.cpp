@@ -142,6 +142,9 @@ Result<std::string> SupervisorRunner::reload() {
     if (context_.options->enforce_ai) {
         next.ws_mode = WsMode::ai;
     }
+    if (next.bridge_secret.empty()) {
+        next.bridge_secret = settings_.bridge_secret;  // Made at the start.
+    }
     std::string fixed;
     const auto keep = [&](auto member, const char* name) {
         if (next.*member != settings_.*member) {

@@ -105,6 +105,10 @@ StatusView SupervisorRunner::status_view() const {
     for (const Seat& seat : machine_.seats()) {
         if (seat.role == SeatRole::bridge) {
             view.bridge = child_view(seat, now);
+            view.whatsapp = bridge_beat_;
+            if (bridge_beat_at_) {
+                view.bridge->heartbeat = now - *bridge_beat_at_;
+            }
         } else {
             view.workers.push_back(child_view(seat, now));
         }

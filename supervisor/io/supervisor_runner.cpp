@@ -61,7 +61,8 @@ SupervisorRunner::SupervisorRunner(RunContext context)
       signal_sink_([this](std::uint32_t) { on_signal(); }) {}
 
 SupervisorRunner::~SupervisorRunner() {
-    for (const EventLoop::TimerId timer : {machine_timer_, heartbeat_timer_, watchdog_timer_, port_timer_}) {
+    for (const EventLoop::TimerId timer :
+         {machine_timer_, heartbeat_timer_, bridge_timer_, watchdog_timer_, port_timer_}) {
         loop_.cancel(timer);
     }
     if (signal_fd_) {
@@ -327,6 +328,38 @@ void SupervisorRunner::arm_heartbeats(TimePoint when) {
         }
         arm_heartbeats(round.next);
         perform();
+    });
+}
+
+// One look per beat at most: the timer is only moved on when it has run out.
+void SupervisorRunner::on_bridge_beat(const ChildProcess& child, BridgeBeat beat) {
+    bridge_beat_ = std::move(beat);
+    bridge_beat_at_ = Clock::now();
+    if (bridge_timer_ == 0) {
+        arm_bridge_watch(*bridge_beat_at_ + bridge_silence_max, child.spec().serial);
+    }
+}
+
+void SupervisorRunner::arm_bridge_watch(TimePoint when, std::uint64_t serial) {
+    bridge_timer_ = loop_.call_at(when, [this, when, serial] {
+        bridge_timer_ = 0;
+        const TimePoint now = Clock::now();
+        const auto seat = std::find_if(machine_.seats().begin(), machine_.seats().end(),
+                                       [](const Seat& s) { return s.role == SeatRole::bridge; });
+        ChildProcess* const child = seat == machine_.seats().end() ? nullptr : child_of(seat->id);
+        if (child == nullptr || child->spec().serial != serial || seat->slot.state() != SlotState::serving) {
+            return;  // The next bridge's first beat starts the clock again.
+        }
+        // Later than planned: we were stalled ourselves, and its lines wait unread in the pipe.
+        const bool stalled = now - when > heartbeat_limits_.stall_max;
+        if (!stalled && bridge_is_hung(bridge_beat_at_, now)) {
+            say(log_line("bridge_hung", {{"pid", child->pid()}, {"silent_ms", milliseconds(now - *bridge_beat_at_)}}));
+            child->notes.hung = true;
+            machine_.on_hang(now, seat->id, actions_);
+            perform();
+            return;
+        }
+        arm_bridge_watch((stalled ? now : *bridge_beat_at_) + bridge_silence_max, serial);
     });
 }
 

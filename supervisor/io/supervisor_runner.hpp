@@ -12,6 +12,7 @@
 #include "common/call_slab.hpp"
 #include "common/io/event_loop.hpp"
 #include "common/io/settings_source.hpp"
+#include "supervisor/bridge_beat.hpp"
 #include "supervisor/control_request.hpp"
 #include "supervisor/heartbeat_policy.hpp"
 #include "supervisor/io/adoption.hpp"
@@ -123,6 +124,8 @@ private:
     void handle_signal(int number);
     void begin_stop();
     void arm_heartbeats(TimePoint when);
+    void on_bridge_beat(const ChildProcess& child, BridgeBeat beat);
+    void arm_bridge_watch(TimePoint when, std::uint64_t serial);
     void arm_watchdog();
     void on_port_verdict(const PortProof::Verdict& verdict);
     void schedule_registry();
@@ -178,6 +181,7 @@ private:
     EventLoop::TimerId machine_timer_ = 0;
     std::optional<TimePoint> machine_deadline_;
     EventLoop::TimerId heartbeat_timer_ = 0;
+    EventLoop::TimerId bridge_timer_ = 0;
     EventLoop::TimerId watchdog_timer_ = 0;
     EventLoop::TimerId port_timer_ = 0;
     bool registry_scheduled_ = false;
@@ -191,6 +195,8 @@ private:
     std::string registry_fault_;
     std::string reload_fault_;
     std::string notified_status_;
+    std::optional<BridgeBeat> bridge_beat_;  // The last one of the bridge that runs now.
+    std::optional<TimePoint> bridge_beat_at_;
 };
 
 }  // namespace agentlocator

@@ -73,6 +73,7 @@ TEST_CASE("exit_cause: what ended a child, in words") {
 TEST_CASE("exit_cause: only codes that a restart cannot mend are permanent") {
     CHECK(exit_kind({.code = 78}, false) == ExitKind::permanent);
     CHECK(exit_kind({.code = 64}, false) == ExitKind::permanent);
+    CHECK(exit_kind({.code = 65}, true) == ExitKind::permanent);
     CHECK(exit_kind({.code = 69}, true) == ExitKind::permanent);
     CHECK(exit_kind({.code = 69}, false) == ExitKind::ordinary);
     CHECK(exit_kind({.code = 75}, true) == ExitKind::ordinary);
