@@ -21,7 +21,7 @@ using namespace agentlocator;
 namespace {
 
 constexpr const char* usage =
-    "usage: agentlocator-bridge-launcher [--check | --help | --version]\n"
+    "usage: agentlocator-bridge-launcher [--check | --operate WORD... | --help | --version]\n"
     "Starts the WhatsApp bridge: BRIDGE_DIR, or baileys-bridge beside the installation.\n"
     "--check says whether it could be started, and changes nothing. Started by `agentlocator run`.\n";
 
@@ -39,6 +39,21 @@ int check(const LaunchPlan& plan) {
         {{"folder", plan.directory}, {"node", plan.node}, {"node_major", plan.node_major}, {"install_needed", needed}});
     std::printf("%s\n", line.c_str());
     return to_int(ExitCode::ok);
+}
+
+// `agentlocator whatsapp`: Node with another script, in the operator's terminal. Nothing is installed: it needs no
+// package.
+int operate(std::vector<std::string> arguments) {
+    StopSignal stop;
+    const LaunchFacts facts = gather_launch_facts(current_environment(), stop);
+    auto planned = plan_launch(facts);
+    if (const auto* problem = std::get_if<LaunchProblem>(&planned)) {
+        return refuse(*problem);
+    }
+    auto& plan = std::get<LaunchPlan>(planned);
+    plan.argv = {plan.node, plan.directory + "/whatsapp.js"};
+    plan.argv.insert(plan.argv.end(), arguments.begin(), arguments.end());
+    return become(plan, stop);
 }
 
 int run(bool check_only) {
@@ -78,6 +93,9 @@ int main(int argc, char** argv) {
     if (argument == "--version") {
         std::puts("agentlocator-bridge-launcher " AGENTLOCATOR_VERSION);
         return to_int(ExitCode::ok);
+    }
+    if (argc > 1 && std::string_view(argv[1]) == "--operate") {
+        return operate({argv + 2, argv + argc});
     }
     if (argc > 1 && argument != "--check") {
         std::fputs(usage, stderr);

@@ -154,6 +154,10 @@ void add_looking(CLI::App& app, Parsed& parsed) {
     version.add_flag("--json", parsed.version.json, "As JSON");
     add_command(app, parsed, "call", "Call a server as Twilio does, and judge what it answers",
                 "  agentlocator call --help\n");
+    add_command(app, parsed, "whatsapp", "Show the link to WhatsApp, link a phone, unlink it",
+                "  agentlocator whatsapp status\n"
+                "  agentlocator whatsapp pair                       shows a QR code to scan\n"
+                "  agentlocator whatsapp pair --code 972541234567   by eight characters typed on the phone\n");
 }
 
 Options wrong(const std::string& text) {
@@ -240,6 +244,9 @@ std::string nearest_command(const CLI::App& app, const std::string& word) {
 Options parse_options(const std::vector<std::string>& arguments) {
     if (!arguments.empty() && arguments[0] == "call") {
         return {CallCommand{{arguments.begin() + 1, arguments.end()}}, {}, {}};
+    }
+    if (!arguments.empty() && arguments[0] == "whatsapp") {
+        return {WhatsAppCommand{{arguments.begin() + 1, arguments.end()}}, {}, {}};
     }
     CLI::App app("Answers a business's telephone and WhatsApp: starts, watches and repairs the processes that do.",
                  "agentlocator");

@@ -62,15 +62,18 @@ struct VersionCommand {
 struct CallCommand {
     std::vector<std::string> arguments;  // For agentlocator-call, untouched.
 };
+struct WhatsAppCommand {
+    std::vector<std::string> arguments;  // For baileys-bridge/whatsapp.js, untouched.
+};
 // Help, or what was wrong with the command line.
 struct ShowText {
     std::string text;
     ExitCode code = ExitCode::ok;
 };
 
-using Command =
-    std::variant<ShowText, RunCommand, StatusCommand, StopCommand, RestartCommand, UpgradeCommand, ScaleCommand,
-                 ReloadCommand, ModeCommand, LogsCommand, StaleCommand, ConfigCommand, VersionCommand, CallCommand>;
+using Command = std::variant<ShowText, RunCommand, StatusCommand, StopCommand, RestartCommand, UpgradeCommand,
+                             ScaleCommand, ReloadCommand, ModeCommand, LogsCommand, StaleCommand, ConfigCommand,
+                             VersionCommand, CallCommand, WhatsAppCommand>;
 
 struct Options {
     Command command;

@@ -13,7 +13,9 @@ namespace agentlocator {
 // Out of the terminal's process group unless we lead one already. Ctrl-C then does not reach us or what we become.
 void leave_terminal();
 
-// The exit code for a failed start; otherwise does not return.
+// Both give the exit code of a failed start, and otherwise do not return. launch is the bridge: in its folder, with a
+// line in the log; become is anything else that is planned.
+[[nodiscard]] int become(const LaunchPlan& plan, StopSignal& stop);
 [[nodiscard]] int launch(const LaunchPlan& plan, StopSignal& stop);
 
 }  // namespace agentlocator

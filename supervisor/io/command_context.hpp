@@ -43,5 +43,6 @@ void warn(const std::string& text);
 [[nodiscard]] int perform_command(const ConfigCommand& config, const Options& options);
 [[nodiscard]] int perform_command(const VersionCommand& version, const Options& options);
 [[nodiscard]] int perform_command(const CallCommand& call, const Options& options);
+[[nodiscard]] int perform_command(const WhatsAppCommand& whatsapp, const Options& options);
 
 }  // namespace agentlocator::cli

@@ -1,6 +1,7 @@
 // Commands that look at this machine and this installation.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -159,19 +160,59 @@ int perform_command(const VersionCommand& version, const Options& options) {
     return show(text);
 }
 
-int perform_command(const CallCommand& call, const Options&) {
-    const std::string path = executable_folder() + "/agentlocator-call";
-    std::vector<std::string> words{path};
-    words.insert(words.end(), call.arguments.begin(), call.arguments.end());
+namespace {
+
+// Never returns when it succeeds.
+int become(std::vector<std::string> words, const std::vector<std::string>& arguments,
+           std::vector<std::string> environment) {
+    const std::string path = words.front();
+    words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& word : words) {
         argv.push_back(word.data());
     }
     argv.push_back(nullptr);
-    ::execv(path.c_str(), argv.data());
+    std::vector<char*> envp;
+    for (std::string& entry : environment) {
+        envp.push_back(entry.data());
+    }
+    envp.push_back(nullptr);
+    ::execve(path.c_str(), argv.data(), envp.data());
     return fail(path + ": " + std::strerror(errno) +
                     "; it is built and installed beside `agentlocator`: build again, or install the whole folder",
                 ExitCode::exec_failed);
+}
+
+std::vector<std::string> own_environment() {
+    std::vector<std::string> entries;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        entries.emplace_back(*entry);
+    }
+    return entries;
+}
+
+}  // namespace
+
+int perform_command(const CallCommand& call, const Options&) {
+    return become({executable_folder() + "/agentlocator-call"}, call.arguments, own_environment());
+}
+
+// The launcher knows where Node and the bridge's folder are; the settings say where the bridge listens.
+int perform_command(const WhatsAppCommand& whatsapp, const Options& options) {
+    const Context context = load_context(options);
+    if (!context.loaded.parsed.faults.empty()) {
+        return fail(context.loaded.parsed.faults.front().detail, ExitCode::bad_config);
+    }
+    const auto& known = setting_names();
+    std::vector<std::string> environment = own_environment();
+    std::erase_if(environment, [&](const std::string& entry) {
+        return std::find(known.begin(), known.end(), std::string_view(entry).substr(0, entry.find('='))) != known.end();
+    });
+    for (std::string& entry : to_environment(context.loaded.parsed.settings)) {
+        environment.push_back(std::move(entry));
+    }
+    return become({executable_folder() + "/agentlocator-bridge-launcher", "--operate"}, whatsapp.arguments,
+                  std::move(environment));
 }
 
 }  // namespace agentlocator::cli

@@ -95,6 +95,9 @@ export class FakeWhatsApp extends EventEmitter {
   get undelivered() {
     return this.#undelivered.size;
   }
+  isUndelivered(id) {
+    return this.#undelivered.has(id);
+  }
   get connected() {
     return this.#logged() !== undefined;
   }
