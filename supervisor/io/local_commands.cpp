@@ -44,7 +44,11 @@ int list_stale(const StaleScope& scope, bool json) {
     }
     std::string text;
     for (const StaleVerdict& verdict : verdicts) {
-        text += std::string(verdict.stop ? "would end  " : "leaves     ") + harmless(describe(verdict)) + "\n";
+        // A start asks workers and bridge to go on with it, and ends those that do not.
+        const char* const what = !verdict.stop                                   ? "leaves     "
+                                 : verdict.reason == StaleReason::recorded_child ? "adopts     "
+                                                                                 : "would end  ";
+        text += what + harmless(describe(verdict)) + "\n";
     }
     return show(text.empty() ? "nothing stale\n" : text);
 }

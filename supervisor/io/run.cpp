@@ -29,8 +29,8 @@
 #include "supervisor/io/instance_lock.hpp"
 #include "supervisor/io/leftovers.hpp"
 #include "supervisor/io/process_table.hpp"
-#include "supervisor/io/stale_cleanup.hpp"
 #include "supervisor/io/supervisor_runner.hpp"
+#include "supervisor/io/take_port.hpp"
 
 namespace agentlocator {
 namespace {
@@ -159,77 +159,6 @@ RunOptions with_environment(RunOptions options) {
     return options;
 }
 
-// Takes the port, ending stale processes of ours when they are in the way, and those that merely still run.
-struct PortTaken {
-    PublicSocket socket;
-    std::vector<std::string> lines;  // What was ended, for the log that does not exist yet.
-    std::vector<Problem> problems;
-};
-
-// The listener of adopted workers is the one to go on with, unless the settings name another place by now.
-bool is_where(const PublicSocket& socket, const Settings& settings) {
-    return socket.fd && (socket.activated || (socket.port == settings.port && socket.address == settings.bind_address));
-}
-
-Result<PortTaken> take_port(PublicSocket activated, const Settings& settings, const std::optional<LockRecord>& previous,
-                            bool takeover, Adoption* adoption) {
-    PortTaken taken;
-    taken.socket = std::move(activated);
-    if (adoption != nullptr && !taken.socket.fd && is_where(adoption->listener, settings)) {
-        taken.socket = std::move(adoption->listener);
-    }
-    Result<PublicSocket> opened = error(Errc::refused, "");
-    if (!taken.socket.fd) {
-        opened = open_public_socket(settings.bind_address, settings.port);
-        if (!opened && opened.error().code != Errc::refused) {
-            return opened.error();
-        }
-    }
-    StaleScope scope = make_stale_scope(settings, find_installation_root(), previous, takeover);
-    if (adoption != nullptr) {
-        for (const std::int64_t pid : adoption->pids()) {
-            scope.living.push_back(pid);
-        }
-    }
-    const auto cleared = clear_stale(scope, settings.term_timeout, [&](const std::string& line) {
-        taken.lines.push_back(line);
-        (void)refuse(ExitCode::ok, line);
-    });
-    if (!cleared) {
-        return cleared.error();
-    }
-    std::string owners;
-    for (const StaleVerdict& verdict : cleared->remaining) {
-        owners += "\n  " + describe(verdict);
-    }
-    if (!taken.socket.fd) {
-        if (!opened) {
-            opened = open_public_socket(settings.bind_address, settings.port);
-        }
-        if (!opened && adoption != nullptr && adoption->listener.fd) {
-            // Calls are going on: better on the old port than not at all. The same number is our own listener, at an
-            // address that was written in another way.
-            if (adoption->listener.port != settings.port) {
-                taken.problems.push_back({"port_kept",
-                                          opened.error().detail + owners + "; serving on port " +
-                                              std::to_string(adoption->listener.port) + " as before",
-                                          "free the port, then `agentlocator stop` and start again"});
-            }
-            taken.socket = std::move(adoption->listener);
-            owners.clear();
-        } else if (!opened) {
-            return error(opened.error().code, opened.error().detail + owners);
-        } else {
-            taken.socket = std::move(*opened);
-        }
-    }
-    if (!owners.empty()) {
-        taken.problems.push_back(
-            {"port_shared", "another process listens on our port too:" + owners, "end it, or start with --takeover"});
-    }
-    return taken;
-}
-
 void print_banner(LogService& logs, const RunContext& context) {
     const Settings& settings = context.loaded.parsed.settings;
     logs.say("AgentLocator " AGENTLOCATOR_VERSION " (build " + context.build + "), instance " + context.instance +
@@ -302,7 +231,8 @@ int run_locked(const RunOptions& options, RunContext context, NotifyClient& noti
                           "; they go on serving for ORPHAN_GRACE_MS. Start the build they belong to");
     }
     Adoption* const adoption = *adopted ? &**adopted : nullptr;
-    auto port = take_port(std::move(activated), settings, previous, options.takeover, adoption);
+    auto port = take_port(std::move(activated), settings, previous, options.takeover, adoption,
+                          [](const std::string& line) { (void)refuse(ExitCode::ok, line); });
     if (!port) {
         // Not back: what was kept has been taken over by now, and the workers can be adopted by the next start.
         const ExitCode code = port.error().code == Errc::bad_config ? ExitCode::bad_config : ExitCode::temporary;

@@ -243,6 +243,26 @@ def test_a_supervisor_that_dies_while_adopting_is_followed_by_another(place):
         assert installation.status()["calls"]["lost"] == 0
 
 
+def test_what_a_slot_remembers_goes_on(place):
+    """Two crashes before and one after the supervisor's death are three: CRASH_LIMIT counts them all."""
+    with Mortal(place, workers=2, CRASH_LIMIT="3") as installation:
+        def worker_1():
+            return next(worker for worker in installation.ask()["workers"] if worker["slot"] == "1")
+
+        for _ in range(2):
+            before = worker_1()["pid"]
+            os.kill(before, signal.SIGKILL)
+            wait_until(lambda: worker_1()["state"] == "serving" and worker_1()["pid"] != before, "it is replaced")
+        installation.kill()
+        listed = installation.command("stale")
+        assert len(re.findall(r"^adopts .*child \"[12]\" of the dead supervisor", listed, re.M)) == 2, listed
+        installation.start()
+        wait_until(lambda: (installation.ask() or {}).get("state") == "running", "the next one runs")
+        assert worker_1()["restarts"] == 2
+        os.kill(worker_1()["pid"], signal.SIGKILL)
+        wait_until(lambda: worker_1()["state"] == "held", "it is held")
+
+
 def test_changed_settings_are_applied_to_what_was_adopted(place):
     with Mortal(place, workers=3) as installation, installation.load(seconds=10, calls=20) as load:
         wait_until(lambda: installation.status()["calls"]["live"] == 20, "all calls live")
