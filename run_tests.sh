@@ -108,7 +108,7 @@ run_node() {
         return
     fi
     [ -z "$word" ] || filter=("--test-name-pattern=$word")
-    run_counted "node tests" count_tap timeout -k 5 "$node_seconds_max" "$node_folder/node" --test --test-reporter=tap \
+    run_counted "node tests" count_tap timeout -k 5 "$node_seconds_max" "$node_folder/node" --test --test-reporter=tap --test-concurrency=2 \
         "${filter[@]}" "$root"/baileys-bridge/test/*.test.js
 }
 
