@@ -39,6 +39,10 @@ struct Settings {
     std::string twilio_auth_token_old;         // TWILIO_AUTH_TOKEN_SECONDARY (secret): accepted too, during rotation.
     bool validate_twilio_signature = true;     // VALIDATE_TWILIO_SIGNATURE
     std::vector<std::string> trusted_proxies;  // TRUSTED_PROXIES: whose X-Forwarded-* count (worker/base_url).
+    // Store
+    std::string database_url;           // DATABASE_URL (secret); empty: SQLite in the data folder.
+    std::uint64_t spool_bytes_max = 0;  // STORE_SPOOL_BYTES_MAX of facts a worker keeps for an absent database.
+    std::uint32_t retention_days = 0;   // RETENTION_DAYS of transcripts and recordings; 0: for ever.
     // Agent
     std::string greeting_file;  // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
     AgentSettings agent;

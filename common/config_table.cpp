@@ -264,6 +264,19 @@ void add_bridge_rows(std::vector<SettingRow>& rows) {
                          "(link state reason client_version_refused)."));
 }
 
+void add_store_rows(std::vector<SettingRow>& rows) {
+    SettingRow database = token("DATABASE_URL", &Settings::database_url, "", true,
+                                "Where calls, leads and messages are kept. Empty: SQLite, agentlocator.db in the data "
+                                "folder.");
+    database.valid = "sqlite:///PATH, postgresql://..., postgres://...";
+    rows.push_back(std::move(database));
+    rows.push_back(integer<std::uint64_t>("STORE_SPOOL_BYTES_MAX", &Settings::spool_bytes_max, 268'435'456,
+                                          {1'048'576, 1'099'511'627'776},
+                                          "What a worker keeps on disk for a database that is absent."));
+    rows.push_back(integer<std::uint32_t>("RETENTION_DAYS", &Settings::retention_days, 7, {0, 3650},
+                                          "Transcripts and recordings are deleted after so many days. 0: never."));
+}
+
 void add_supervisor_rows(std::vector<SettingRow>& rows) {
     rows.push_back(duration("DRAIN_TIMEOUT_MS", &Settings::drain_timeout, milliseconds(30'000), {0, 7'200'000},
                             "At stop, live calls may finish for this long."));
@@ -319,6 +332,7 @@ const std::vector<SettingRow>& setting_table() {
         std::vector<SettingRow> all;
         add_server_rows(all);
         add_twilio_rows(all);
+        add_store_rows(all);
         add_agent_rows(all);
         add_provider_rows(all);
         add_voice_rows(all);

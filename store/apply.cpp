@@ -65,7 +65,7 @@ Result<void> done(const Result<Rows>& rows) {
 }
 
 Result<void> put(Database& database, const CallFact& f) {
-    const auto business = business_of(database, 0, "voice", f.to);
+    const auto business = business_of(database, 0, "voice", f.direction.starts_with("outbound") ? f.from : f.to);
     if (!business) {
         return business.error();
     }

@@ -101,6 +101,7 @@ std::vector<Migration> make_migrations() {
              "payment_id TEXT NOT NULL, status TEXT NOT NULL, amount BIGINT NOT NULL, currency TEXT NOT NULL, "
              "payload TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (provider, event_id))",
          }},
+        {2, "leases", {"CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until BIGINT NOT NULL)"}},
     };
 }
 

@@ -158,7 +158,16 @@ void add_looking(CLI::App& app, Parsed& parsed) {
                 "  agentlocator whatsapp status\n"
                 "  agentlocator whatsapp pair                       shows a QR code to scan\n"
                 "  agentlocator whatsapp pair --code 972541234567   by eight characters typed on the phone\n");
+    add_command(app, parsed, "calls", "List calls, or show one: calls show SID", "  agentlocator calls --help\n");
+    add_command(app, parsed, "leads", "List the people who called or wrote", "  agentlocator leads --help\n");
+    add_command(app, parsed, "business", "List businesses and their numbers, or add one",
+                "  agentlocator business add \"Leah's flats\" --voice +97236123456\n");
+    add_command(app, parsed, "retention", "Delete transcripts and recordings that are too old, now",
+                "  agentlocator retention\n");
 }
+
+// Performed by agentlocator-records.
+constexpr std::string_view records_commands[] = {"calls", "leads", "business", "retention"};
 
 Options wrong(const std::string& text) {
     return {ShowText{text, ExitCode::usage}, {}, {}};
@@ -247,6 +256,10 @@ Options parse_options(const std::vector<std::string>& arguments) {
     }
     if (!arguments.empty() && arguments[0] == "whatsapp") {
         return {WhatsAppCommand{{arguments.begin() + 1, arguments.end()}}, {}, {}};
+    }
+    if (!arguments.empty() && std::find(std::begin(records_commands), std::end(records_commands), arguments[0]) !=
+                                  std::end(records_commands)) {
+        return {RecordsCommand{arguments}, {}, {}};
     }
     CLI::App app("Answers a business's telephone and WhatsApp: starts, watches and repairs the processes that do.",
                  "agentlocator");

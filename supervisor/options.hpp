@@ -65,6 +65,9 @@ struct CallCommand {
 struct WhatsAppCommand {
     std::vector<std::string> arguments;  // For baileys-bridge/whatsapp.js, untouched.
 };
+struct RecordsCommand {
+    std::vector<std::string> arguments;  // For agentlocator-records: the command's name first.
+};
 // Help, or what was wrong with the command line.
 struct ShowText {
     std::string text;
@@ -73,7 +76,7 @@ struct ShowText {
 
 using Command = std::variant<ShowText, RunCommand, StatusCommand, StopCommand, RestartCommand, UpgradeCommand,
                              ScaleCommand, ReloadCommand, ModeCommand, LogsCommand, StaleCommand, ConfigCommand,
-                             VersionCommand, CallCommand, WhatsAppCommand>;
+                             VersionCommand, CallCommand, WhatsAppCommand, RecordsCommand>;
 
 struct Options {
     Command command;

@@ -17,6 +17,7 @@
 #include "common/io/settings_source.hpp"
 #include "common/log_line.hpp"
 #include "common/text.hpp"
+#include "store/io/janitor.hpp"
 #include "worker/embedded_prompts.hpp"
 #include "worker/io/server.hpp"
 #include "worker/io/startup.hpp"
@@ -25,6 +26,8 @@
 
 namespace agentlocator {
 namespace {
+
+constexpr std::size_t store_news_max = 16'384;  // Twice what the writer takes: every outcome finds room.
 
 std::string variable(const char* name) {
     const char* value = std::getenv(name);
@@ -88,6 +91,10 @@ int serve(const WorkerOptions& options) {
     if (!prompts) {
         return refuse(ExitCode::bad_config, prompts.error().detail);
     }
+    const auto database = parse_database_url(settings.database_url, settings.data_dir);
+    if (!database) {
+        return refuse(ExitCode::bad_config, "DATABASE_URL: " + database.error().detail);
+    }
     auto inherited = inherit_descriptors();
     if (!inherited) {
         return refuse(ExitCode::bad_config, inherited.error().detail);
@@ -134,17 +141,34 @@ int serve(const WorkerOptions& options) {
     std::signal(SIGHUP, SIG_IGN);
     raise_descriptor_limit();
     const std::uint16_t port = port_of(inherited->http.get());
+    const std::string seat = variable("AGENTLOCATOR_SLOT").empty() ? "1" : variable("AGENTLOCATOR_SLOT");
+    const std::string store_name =
+        "worker" + seat + "-" + std::to_string(::getpid()) + "-" + random_instance().substr(0, 8);
+    StoreNewsBox store_news(store_news_max);
+    StoreWriter store({.database = *database,
+                       .spool_folder = settings.data_dir + "/spool",
+                       .process = store_name,
+                       .limits = {.bytes_max = settings.spool_bytes_max},
+                       .log = &store_news});
+    std::optional<Janitor> janitor;
+    if (settings.retention_days > 0) {
+        janitor.emplace(settings, *database, store_name, [&](std::string line) {
+            static_cast<void>(store_news.push(StoreNews(StoreLine{std::move(line)})));
+        });
+    }
     VoiceConversation conversation(voice_rules(settings), *prompts, nullptr);
     Server server({.settings = settings,
                    .build = build_info(),
                    .slab = *slab,
                    .worker = worker,
-                   .seat = variable("AGENTLOCATOR_SLOT").empty() ? "1" : variable("AGENTLOCATOR_SLOT"),
+                   .seat = seat,
                    .listener = std::move(inherited->http),
                    .control = std::move(inherited->control),
                    .slab_file = std::move(inherited->slab),
                    .signals = UniqueFd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)),
-                   .conversation = conversation});
+                   .conversation = conversation,
+                   .store = &store,
+                   .store_news = &store_news});
     if (alone) {
         server.say(log_line("worker_ready", {{"port", port}, {"mode", to_string(settings.ws_mode)}}));
     }

@@ -426,12 +426,16 @@ CallInHand MediaStream::in_hand(CallState& state, TimePoint now) {
 void MediaStream::commit() {
     step_ = nullptr;
     CRASH_POINT(step_filled);
+    const StreamPhase before = call_.state().phase;
     call_.commit();
     CRASH_POINT(step_committed);
     if (call_.state().phase >= StreamPhase::stopped && call_.state().mode == WsMode::ai) {
         const bool lost = call_.state().fate == StreamFate::lost;  // It may come back (stream_ended).
         context_.conversation.on_end(call_.number(), call_.entry().call.load(std::memory_order_relaxed),
                                      lost ? "lost" : end_cause_);
+    }
+    if (before == StreamPhase::waiting && call_.state().phase == StreamPhase::streaming && context_.on_started) {
+        context_.on_started(call_.state());
     }
     for (const std::string& line : lines_) {
         context_.log.line(line);
@@ -444,6 +448,9 @@ void MediaStream::commit() {
         CRASH_POINT(done_marked);
         const CallState& state = call_.state();
         context_.log.line(ws_log::done(state.stream_sid.view(), state.rx, state.tx));
+        if (context_.on_ended) {
+            context_.on_ended(state);
+        }
     }
 }
 

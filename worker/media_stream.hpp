@@ -57,6 +57,9 @@ struct StreamContext {
     Duration start_max = std::chrono::seconds(60);    // Upgrade to `start`; a person typing a test needs some.
     Duration silence_max = std::chrono::seconds(10);  // Twilio sends 50 messages a second; this long without is dead.
     Duration close_max = std::chrono::seconds(5);     // Our close frame to the peer's.
+    // A stream has begun, or is over: for the record of the call. After the step is committed; may be empty.
+    std::function<void(const CallState&)> on_started{};
+    std::function<void(const CallState&)> on_ended{};
 };
 
 // Working memory of one worker, shared by its streams: a stream needs it only within one call.

@@ -91,6 +91,21 @@ void add_installation(Page& page, const WebContext& context, bool ready) {
     page.sample({}, std::to_string(context.resumed));
 }
 
+// Of the answering worker: the others' writers are in their own memory.
+void add_store(Page& page, const WebContext& context) {
+    const StoreMetrics& store = context.store;
+    const auto add = [&](std::string_view name, std::string_view type, std::string_view help, std::uint64_t value) {
+        page.metric(name, type, help);
+        page.sample({{"worker", context.worker}}, std::to_string(value));
+    };
+    add("agentlocator_store_up", "gauge", "Whether the database takes facts.", store.database == "ok" ? 1 : 0);
+    add("agentlocator_store_facts_total", "counter", "Facts told to the store.", store.told);
+    add("agentlocator_store_applied_total", "counter", "Facts the database has.", store.applied);
+    add("agentlocator_store_rejected_total", "counter", "Facts set aside in rejected.jsonl.", store.rejected);
+    add("agentlocator_store_lost_total", "counter", "Facts refused: spool or disk full.", store.lost);
+    add("agentlocator_store_spool_bytes", "gauge", "Facts that wait for the database.", store.spool_bytes);
+}
+
 }  // namespace
 
 std::string metrics_text(const WebContext& context, const std::vector<WorkerMetrics>& workers, bool ready) {
@@ -111,6 +126,7 @@ std::string metrics_text(const WebContext& context, const std::vector<WorkerMetr
     for (const WorkerMetrics& worker : workers) {
         page.sample({{"worker", worker.worker}}, seconds_text(worker.heartbeat_age_seconds));
     }
+    add_store(page, context);
     return page.take();
 }
 

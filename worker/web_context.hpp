@@ -13,6 +13,7 @@
 #include "common/config.hpp"
 #include "common/http_message.hpp"
 #include "common/ws_mode.hpp"
+#include "store/facts.hpp"
 
 namespace agentlocator {
 
@@ -51,6 +52,16 @@ struct LastStream {
     std::uint32_t resumes = 0;  // How often the call had been connected again before it.
 };
 
+// The store as this worker sees it (store/io/store_writer).
+struct StoreMetrics {
+    std::string_view database = "disabled";  // "starting", "ok", "lost", "refused"
+    std::uint64_t told = 0;
+    std::uint64_t applied = 0;
+    std::uint64_t rejected = 0;
+    std::uint64_t lost = 0;
+    std::uint64_t spool_bytes = 0;
+};
+
 // Valid for one call of route().
 struct WebContext {
     const Settings& settings;
@@ -64,6 +75,7 @@ struct WebContext {
     std::uint64_t resumed = 0;        // Streams that went on with a call whose connection was lost.
     std::uint32_t call_capacity = 0;  // Slots of the slab; MAX_CONCURRENT_CALLS may set a lower limit.
     std::int64_t now = 0;             // Wall clock, seconds since 1970: tokens and documents, never intervals.
+    std::int64_t now_ms = 0;          // Same clock, for facts.
     std::int64_t started_at = 0;      // Same clock, when the supervisor (or a lone worker) started.
     // Of a call that had a stream here. Nothing: not known. The store is to be asked next, once a host may answer for
     // another's calls.
@@ -71,6 +83,7 @@ struct WebContext {
     // Called for /readyz and /metrics only, so that the other routes do not pay for the collecting.
     std::function<std::vector<ReadyProblem>()> problems;
     std::function<std::vector<WorkerMetrics>()> metrics;  // All workers: any of them may be asked.
+    StoreMetrics store{};                                 // Of this worker.
 };
 
 // The request is a sound WebSocket upgrade of the media path. Send `response` (head of the 101, complete) and hand the
@@ -80,10 +93,18 @@ struct AcceptStream {
     bool subprotocol = false;  // audio.twilio.com was offered, and is named in the response.
 };
 
+// The answer comes later, from another thread; the connection waits for it.
+struct AnswerLater {
+    std::uint64_t ticket = 0;
+};
+
 struct RouteResult {
-    std::variant<HttpResponse, AcceptStream> answer;
+    std::variant<HttpResponse, AcceptStream, AnswerLater> answer;
     std::vector<std::string> log{};  // Whole lines, without line break, ready to be written.
     bool refused = false;            // Turned away (P8): counted in WorkerEntry::refused.
+    std::vector<Fact> facts{};       // For the store.
+    // Present: `answer` acknowledges the facts and waits until they are durable; this is the answer when they are not.
+    std::optional<HttpResponse> unless_stored{};
 };
 
 }  // namespace agentlocator

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/log_line.hpp"
+#include "common/text.hpp"
 #include "worker/base_url.hpp"
 #include "worker/http_reply.hpp"
 #include "worker/stream_token.hpp"
@@ -60,6 +61,50 @@ std::string_view either(const FormFields& fields, std::string_view first, std::s
     return found ? *found : field(fields, second);
 }
 
+// What Twilio says of a call in every webhook. Nothing without an id: there is nothing to remember it under.
+std::vector<Fact> call_facts(const WebRequest& request, std::string_view status) {
+    const auto text = [&](std::string_view name) { return std::string(field(request.fields, name)); };
+    CallFact call{.call_sid = text("CallSid"),
+                  .from = text("From"),
+                  .to = text("To"),
+                  .direction = text("Direction"),
+                  .status = std::string(status)};
+    return call.call_sid.empty() ? std::vector<Fact>() : std::vector<Fact>{std::move(call)};
+}
+
+// A new call: its row, and the caller as a lead of the called business.
+std::vector<Fact> new_call_facts(const WebRequest& request, std::string_view status) {
+    std::vector<Fact> facts = call_facts(request, status);
+    if (facts.empty()) {
+        return facts;
+    }
+    auto& call = std::get<CallFact>(facts[0]);
+    call.started_at = request.context.now_ms;
+    if (call.direction.empty()) {
+        call.direction = "inbound";
+    }
+    const bool inbound = call.direction == "inbound";
+    facts.push_back(LeadFact{.to = inbound ? call.to : call.from,
+                             .channel = "voice",
+                             .phone = inbound ? call.from : call.to,
+                             .source = "call",
+                             .external_id = call.call_sid,
+                             .seen_at = request.context.now_ms});
+    return facts;
+}
+
+// Why a webhook that acknowledges something could not: Twilio reports it, and its fallback URL is asked.
+HttpResponse not_stored() {
+    return text_reply(503, "the store takes nothing now");
+}
+
+// The last part of a recording's URL is its id, where the request does not name it.
+std::string recording_sid(const FormFields& fields) {
+    const std::string_view named = field(fields, "RecordingSid");
+    const std::string_view url = field(fields, "RecordingUrl");
+    return std::string(named.empty() ? url.substr(url.find_last_of('/') + 1) : named);
+}
+
 }  // namespace
 
 RouteResult incoming_call(const WebRequest& request) {
@@ -73,7 +118,8 @@ RouteResult incoming_call(const WebRequest& request) {
                                                    {"live", context.live_calls},
                                                    {"limit", limit},
                                                    {"remedy", "raise MAX_CONCURRENT_CALLS or add a host"}})},
-                .refused = true};
+                .refused = true,
+                .facts = new_call_facts(request, "rejected_capacity")};
     }
     const auto base = public_base(request.http, context.settings, context.remote_address);
     if (!base) {
@@ -85,6 +131,7 @@ RouteResult incoming_call(const WebRequest& request) {
                                   .from = field(request.fields, "From"),
                                   .to = field(request.fields, "To"),
                                   .token = token});
+    result.facts = new_call_facts(request, "initiated");
     result.log.push_back(log_line("call_answered", {{"call", log_cut(call_sid)}, {"base", base->http()}}));
     return result;
 }
@@ -178,21 +225,50 @@ RouteResult stream_ended(const WebRequest& request) {
     return result;
 }
 
+// The one report of how a call ended: acknowledged when it is durable.
 RouteResult call_status(const WebRequest& request) {
+    const std::string_view status = field(request.fields, "CallStatus");
+    std::vector<Fact> facts = call_facts(request, status);
+    std::optional<HttpResponse> unless_stored;
+    if (!facts.empty()) {
+        auto& call = std::get<CallFact>(facts[0]);
+        call.duration_s = parse_integer(field(request.fields, "CallDuration")).value_or(0);
+        const bool over = status == "completed" || status == "busy" || status == "no-answer" || status == "failed" ||
+                          status == "canceled";
+        call.ended_at = over ? request.context.now_ms : 0;
+        unless_stored = not_stored();
+    }
     return {.answer = never_cached(no_content()),
-            .log = {log_line("call_status_received", {{"call", log_cut(field(request.fields, "CallSid"))},
-                                                      {"status", log_cut(field(request.fields, "CallStatus"))}})}};
+            .log = {log_line("call_status_received",
+                             {{"call", log_cut(field(request.fields, "CallSid"))}, {"status", log_cut(status)}})},
+            .facts = std::move(facts),
+            .unless_stored = std::move(unless_stored)};
 }
 
 RouteResult handle_recording(const WebRequest& request) {
     const std::string_view status = field(request.fields, "RecordingStatus");
     // Only the status callback carries RecordingStatus (Twilio docs: Record); the action must be answered with TwiML.
     HttpResponse answer = status.empty() ? xml_reply(empty_document()) : no_content();
-    return {
-        .answer = never_cached(std::move(answer)),
-        .log = {log_line("recording_received", {{"call", log_cut(field(request.fields, "CallSid"))},
-                                                {"status", log_cut(status)},
-                                                {"seconds", log_cut(field(request.fields, "RecordingDuration"))}})}};
+    std::vector<Fact> facts;
+    std::optional<HttpResponse> unless_stored;
+    if (const std::string sid = recording_sid(request.fields); !sid.empty()) {
+        facts.push_back(
+            RecordingFact{.recording_sid = sid,
+                          .call_sid = std::string(field(request.fields, "CallSid")),
+                          .url = std::string(field(request.fields, "RecordingUrl")),
+                          .status = std::string(status.empty() ? "completed" : status),
+                          .duration_s = parse_integer(field(request.fields, "RecordingDuration")).value_or(0),
+                          .recorded_at = request.context.now_ms});
+        if (!status.empty()) {  // The action is part of a call, which waits for nothing.
+            unless_stored = not_stored();
+        }
+    }
+    return {.answer = never_cached(std::move(answer)),
+            .log = {log_line("recording_received", {{"call", log_cut(field(request.fields, "CallSid"))},
+                                                    {"status", log_cut(status)},
+                                                    {"seconds", log_cut(field(request.fields, "RecordingDuration"))}})},
+            .facts = std::move(facts),
+            .unless_stored = std::move(unless_stored)};
 }
 
 RouteResult webhook_test(const WebRequest&) {

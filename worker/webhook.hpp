@@ -6,8 +6,11 @@
 //   stream_ended      200 with a document always: it is the <action> of <Connect>; 204 there is 12100 and made Twilio
 //                     connect the call a second time to a dead stream (F-9). Empty, unless the stream broke off while
 //                     somebody holds the line: then the call is connected again, at most resumes_max times
-//   call_status       204
-//   handle_recording  as the action of <Record> an empty document, as a status callback 204
+//   call_status       204 once the status is durable, 503 when it cannot be stored
+//   handle_recording  as the action of <Record> an empty document; as a status callback 204 or 503, as above
+//
+// incoming_call tells the store too, and waits for nothing: a call goes on without it. Routes that take unsigned
+// requests (stream_status, stream_ended) tell it nothing.
 #include "common/http_message.hpp"
 #include "worker/form.hpp"
 #include "worker/web_context.hpp"

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "common/crash_point.hpp"
+#include "common/io/wall_clock.hpp"
 #include "common/log_line.hpp"
 #include "store/apply.hpp"
 #include "store/migrations.hpp"
@@ -17,11 +18,6 @@
 
 namespace agentlocator {
 namespace {
-
-std::int64_t wall_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
 
 // Signals are the business of the thread that has the signalfd.
 void block_signals() {

@@ -44,5 +44,6 @@ void warn(const std::string& text);
 [[nodiscard]] int perform_command(const VersionCommand& version, const Options& options);
 [[nodiscard]] int perform_command(const CallCommand& call, const Options& options);
 [[nodiscard]] int perform_command(const WhatsAppCommand& whatsapp, const Options& options);
+[[nodiscard]] int perform_command(const RecordsCommand& records, const Options& options);
 
 }  // namespace agentlocator::cli

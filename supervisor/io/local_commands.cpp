@@ -219,4 +219,8 @@ int perform_command(const WhatsAppCommand& whatsapp, const Options& options) {
                   std::move(environment));
 }
 
+int perform_command(const RecordsCommand& records, const Options&) {
+    return become({executable_folder() + "/agentlocator-records"}, records.arguments, own_environment());
+}
+
 }  // namespace agentlocator::cli

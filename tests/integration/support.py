@@ -86,10 +86,15 @@ def ask_control(runtime_dir, method, path, body=None, timeout=PATIENCE):
         connection.close()
 
 
+# Where programs keep their data when a test names no folder: never in the home of whoever runs the tests.
+DATA = tempfile.TemporaryDirectory(prefix="al-data-", dir="/tmp")
+
+
 def clean_environment(**more):
     """What a program of ours needs, and nothing that leaks in from the shell of whoever runs the tests."""
     keep = ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
     environment = {name: os.environ[name] for name in keep if name in os.environ}
+    environment["XDG_STATE_HOME"] = DATA.name
     environment.update({name: str(value) for name, value in more.items()})
     return environment
 

@@ -3,12 +3,14 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "worker/router.hpp"
 
 namespace agentlocator {
 namespace {
 
+constexpr Duration held_max = std::chrono::seconds(60);   // The server answers long before; this is for its defects.
 constexpr Duration linger_max = std::chrono::seconds(1);  // For the peer to read our last answer and close.
 
 }  // namespace
@@ -41,7 +43,7 @@ void HttpPeer::on_events(std::uint32_t events) {
 }
 
 void HttpPeer::receive() {
-    if (!out_.empty()) {
+    if (!out_.empty() || held_) {
         return;  // One answer at a time: a client that does not read its answers gets no more.
     }
     const ssize_t count = ::recv(socket_.get(), shell_.buffer.data(), shell_.buffer.size(), MSG_DONTWAIT);
@@ -60,7 +62,7 @@ void HttpPeer::take(std::string_view bytes) {
         parser_ = std::make_unique<HttpRequestParser>();
     }
     while (!bytes.empty() && !done_) {
-        if (!out_.empty() || close_after_) {
+        if (!out_.empty() || close_after_ || held_) {
             pipelined_.assign(bytes);
             return;
         }
@@ -82,7 +84,7 @@ void HttpPeer::take(std::string_view bytes) {
         }
         answer(parser_->take(), bytes);
     }
-    if (!done_ && parser_->idle()) {
+    if (!done_ && !held_ && parser_->idle()) {
         parser_.reset();
     }
 }
@@ -95,7 +97,31 @@ void HttpPeer::answer(const HttpRequest& request, std::string_view behind) {
         shell_.on_stream(UniqueFd(socket_.release()), *stream, {behind.data(), behind.size()});
         return finish();
     }
-    auto& response = std::get<HttpResponse>(result.answer);
+    if (std::holds_alternative<AnswerLater>(result.answer)) {
+        // Not watched meanwhile: more requests wait in the kernel, and a hang-up is seen when the answer is sent.
+        shell_.loop.remove(socket_.get(), *this);
+        watched_ = 0;
+        deadline_ = Clock::now() + held_max;
+        held_ = HttpRequest{.method = request.method,
+                            .target = request.target,
+                            .keep_alive = request.keep_alive,
+                            .http_1_1 = request.http_1_1};
+        return;
+    }
+    send(std::move(std::get<HttpResponse>(result.answer)), request);
+}
+
+void HttpPeer::complete(HttpResponse response) {
+    if (!held_ || done_) {
+        return;
+    }
+    const HttpRequest request = *std::exchange(held_, std::nullopt);
+    watched_ = EPOLLIN;
+    shell_.loop.add(socket_.get(), watched_, *this);
+    send(std::move(response), request);
+}
+
+void HttpPeer::send(HttpResponse response, const HttpRequest& request) {
     response.close = response.close || draining_ || !request.keep_alive;
     close_after_ = response.close;
     out_ = serialize(response, request);

@@ -2,6 +2,7 @@
 // One HTTP connection: bytes in, requests out, responses back. Decides nothing; the deadlines are the server's sweep.
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,7 +21,7 @@ struct HttpShell {
     EventLoop& loop;
     const Settings& settings;
     std::span<char> buffer;  // For one recv; a connection needs it only within one call.
-    std::function<RouteResult(const HttpRequest&, const HttpPeer&)> on_request;
+    std::function<RouteResult(const HttpRequest&, HttpPeer&)> on_request;
     // The connection becomes a media stream: head of the 101, and bytes that came behind the request.
     std::function<void(UniqueFd, const AcceptStream&, std::span<const char>)> on_stream;
     std::function<void(HttpPeer&)> on_done;  // The connection is over; destroy the peer (deferred).
@@ -37,16 +38,19 @@ public:
     [[nodiscard]] const std::string& remote_address() const { return remote_address_; }
     [[nodiscard]] TimePoint deadline() const { return deadline_; }
     // Nothing of a request has come yet: first to go when connections run out.
-    [[nodiscard]] bool idle() const { return out_.empty() && (!parser_ || parser_->idle()); }
+    [[nodiscard]] bool idle() const { return !held_ && out_.empty() && (!parser_ || parser_->idle()); }
     [[nodiscard]] bool done() const { return done_; }
     // Answers what is being asked and then closes.
     void drain();
+    // The answer to the request whose route gave AnswerLater. Nothing is read meanwhile.
+    void complete(HttpResponse response);
 
 private:
     void on_events(std::uint32_t events) override;
     void receive();
     void take(std::string_view bytes);
     void answer(const HttpRequest& request, std::string_view behind);
+    void send(HttpResponse response, const HttpRequest& request);
     void fail(unsigned status);
     void flush();
     void finish();
@@ -57,6 +61,7 @@ private:
     std::unique_ptr<HttpRequestParser> parser_;  // Made by the first byte: idle connections stay small.
     std::string pipelined_;  // Bytes of the next request, kept while the answer to this one is being sent.
     std::string out_;
+    std::optional<HttpRequest> held_;  // What complete() will answer; without body.
     std::uint32_t watched_ = 0;
     TimePoint deadline_;
     bool close_after_ = false;

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "common/exit_code.hpp"
+#include "common/io/wall_clock.hpp"
 #include "common/log_line.hpp"
 #include "worker/call_record.hpp"
 #include "worker/router.hpp"
@@ -83,14 +84,20 @@ Server::Server(ServerParts parts)
       http_shell_{loop_,
                   settings_,
                   buffer_,
-                  [this](const HttpRequest& request, const HttpPeer& peer) { return on_request(request, peer); },
+                  [this](const HttpRequest& request, HttpPeer& peer) { return on_request(request, peer); },
                   [this](UniqueFd fd, const AcceptStream& stream, std::span<const char> behind) {
                       on_stream(std::move(fd), stream, behind);
                   },
-                  [this](HttpPeer&) { purge_http(); },
+                  [this](HttpPeer& peer) {
+                      std::erase_if(held_, [&](const auto& one) { return one.second.peer == &peer; });
+                      purge_http();
+                  },
                   [this] { entry_.refused.fetch_add(1, std::memory_order_relaxed); }},
       listener_(std::move(parts.listener)),
       listener_sink_(std::make_unique<Listener>(*this)),
+      store_(parts.store),
+      store_news_(parts.store_news),
+      store_sink_([this](std::uint32_t) { on_store_news(); }),
       signals_(std::move(parts.signals)),
       signal_sink_([this](std::uint32_t) { on_signal(); }),
       started_at_(::time(nullptr)) {
@@ -109,6 +116,11 @@ Server::Server(ServerParts parts)
     if (agent_ != nullptr) {
         told_.reserve(agent_messages_a_turn_max);
         loop_.add(agent_->wake_fd(), EPOLLIN, agent_sink_);
+    }
+    if (store_ != nullptr) {
+        context_.on_started = [this](const CallState& call) { tell_store(call, false); };
+        context_.on_ended = [this](const CallState& call) { tell_store(call, true); };
+        loop_.add(store_news_->fd(), EPOLLIN, store_sink_);
     }
     if (parts.control) {
         slab_file_ = std::move(parts.slab_file);
@@ -189,6 +201,7 @@ void Server::sweep(TimePoint now) {
             peer->close();
         }
     }
+    give_up_waiting(now);
     if (!listening_ && !draining_ && now >= accept_again_) {
         loop_.add(listener_.get(), EPOLLIN, *listener_sink_);
         listening_ = true;
@@ -271,7 +284,7 @@ void Server::purge_http() {
     });
 }
 
-RouteResult Server::on_request(const HttpRequest& request, const HttpPeer& peer) {
+RouteResult Server::on_request(const HttpRequest& request, HttpPeer& peer) {
     WebContext context{
         .settings = settings_,
         .build = build_,
@@ -284,6 +297,7 @@ RouteResult Server::on_request(const HttpRequest& request, const HttpPeer& peer)
         .resumed = slab_.resumed.load(std::memory_order_relaxed),
         .call_capacity = call_slots_max,
         .now = ::time(nullptr),
+        .now_ms = wall_ms(),
         .started_at = started_at_,
         .last_stream =
             [this](std::string_view call_sid) {
@@ -291,9 +305,11 @@ RouteResult Server::on_request(const HttpRequest& request, const HttpPeer& peer)
                 return record ? std::optional(LastStream{record->fate(), record->state.resumes}) : std::nullopt;
             },
         .problems = [this] { return problems(); },
-        .metrics = [this] { return metrics(); }};
+        .metrics = [this] { return metrics(); },
+        .store = store_metrics()};
     RouteResult result = route(request, context);
     entry_.requests.fetch_add(1, std::memory_order_relaxed);
+    tell_store(result, peer);
     if (result.refused) {
         refuse(result.log);
     } else {

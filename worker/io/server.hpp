@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/io/packet_channel.hpp"
+#include "store/io/store_writer.hpp"
 #include "worker/io/http_peer.hpp"
 #include "worker/io/log_writer.hpp"
 #include "worker/io/media_peer.hpp"
@@ -33,7 +34,9 @@ struct ServerParts {
     UniqueFd slab_file;    // The slab's descriptor, for the next supervisor; empty when alone.
     UniqueFd signals;      // signalfd of SIGTERM and SIGINT, both blocked.
     Conversation& conversation;
-    MediaEnd* agent = nullptr;  // To the agent thread; null when there is none.
+    MediaEnd* agent = nullptr;           // To the agent thread; null when there is none.
+    StoreWriter* store = nullptr;        // Null: nothing is remembered.
+    StoreNewsBox* store_news = nullptr;  // Its outcomes and lines come here.
 };
 
 class Server {
@@ -49,6 +52,14 @@ public:
 
 private:
     class Listener;
+    // A request whose answer waits for the store.
+    struct Held {
+        HttpPeer* peer;
+        HttpResponse stored;
+        HttpResponse unless_stored;
+        std::size_t facts;  // Still unanswered.
+        TimePoint deadline;
+    };
 
     void turn();
     [[nodiscard]] bool may_block();
@@ -58,7 +69,14 @@ private:
     void make_room();
     void purge_http();
     void add_http(UniqueFd socket, std::string address);
-    RouteResult on_request(const HttpRequest& request, const HttpPeer& peer);
+    RouteResult on_request(const HttpRequest& request, HttpPeer& peer);
+    // server_store.cpp
+    void tell_store(RouteResult& result, HttpPeer& peer);
+    void tell_store(const CallState& call, bool ended);
+    void on_store_news();
+    void settle(std::uint64_t ticket, bool stored);
+    void give_up_waiting(TimePoint now);
+    [[nodiscard]] StoreMetrics store_metrics() const;
     void refuse(std::span<const std::string> lines);
     void on_stream(UniqueFd socket, const AcceptStream& stream, std::span<const char> behind);
     void on_packet(const ControlPacket& packet, UniqueFd fd);
@@ -107,6 +125,11 @@ private:
     HttpShell http_shell_;
     UniqueFd listener_;
     std::unique_ptr<Listener> listener_sink_;
+    StoreWriter* const store_;
+    StoreNewsBox* const store_news_;
+    FunctionSink store_sink_;
+    std::map<std::uint64_t, Held> held_;  // By ticket.
+    std::uint64_t next_ticket_ = 1;
     std::unique_ptr<PacketChannel> link_;  // Empty while there is no supervisor.
     UniqueFd slab_file_;
     UniqueFd bridge_;  // pidfd of the WhatsApp bridge.

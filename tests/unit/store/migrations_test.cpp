@@ -18,7 +18,8 @@ TEST_CASE("migrations: numbers rise by one, so that none is forgotten in a merge
 TEST_CASE("migrations: a second run changes nothing") {
     StoreFixture store;
     REQUIRE(migrate(store.database(), 2));
-    CHECK(store.rows("SELECT version, applied_at FROM schema_versions") == Rows{{newest_schema(), std::int64_t{1}}});
+    CHECK(store.rows("SELECT COUNT(*), MAX(version), MAX(applied_at) FROM schema_versions") ==
+          Rows{{static_cast<std::int64_t>(migrations().size()), newest_schema(), std::int64_t{1}}});
 }
 
 TEST_CASE("migrations: only what is missing runs") {

@@ -142,6 +142,12 @@ TEST_CASE("options: call hands everything on untouched") {
     CHECK(call.arguments == std::vector<std::string>{"--help", "--url", "x", "-f"});
 }
 
+TEST_CASE("options: what the store is asked is handed on, with the command's name") {
+    const RecordsCommand records = parse_as<RecordsCommand>({"calls", "show", "CA1", "--json"});
+    CHECK(records.arguments == std::vector<std::string>{"calls", "show", "CA1", "--json"});
+    CHECK(parse_as<RecordsCommand>({"leads"}).arguments == std::vector<std::string>{"leads"});
+}
+
 TEST_CASE("options: a mistyped command gets the nearest one suggested") {
     CHECK(contains(wrong({"sattus"}), "unknown command \"sattus\"; did you mean \"status\"?"));
     CHECK(contains(wrong({"lgos"}), "did you mean \"logs\"?"));

@@ -1,0 +1,100 @@
+// What the server tells the store, and how answers that acknowledge something wait for it.
+#include "common/io/wall_clock.hpp"
+#include "worker/io/server.hpp"
+
+namespace agentlocator {
+namespace {
+
+// A webhook's answer waits for one fdatasync. A disk that takes longer than this is failing: Twilio gives us 15 s.
+constexpr Duration stored_within = std::chrono::seconds(5);
+
+}  // namespace
+
+void Server::tell_store(RouteResult& result, HttpPeer& peer) {
+    if (store_ == nullptr || result.facts.empty()) {
+        return;
+    }
+    auto* const answer = std::get_if<HttpResponse>(&result.answer);
+    const bool waits = result.unless_stored && answer != nullptr;
+    const std::uint64_t ticket = waits ? next_ticket_++ : 0;
+    if (waits) {
+        held_.emplace(ticket, Held{.peer = &peer,
+                                   .stored = std::move(*answer),
+                                   .unless_stored = std::move(*result.unless_stored),
+                                   .facts = result.facts.size(),
+                                   .deadline = Clock::now() + stored_within});
+        result.answer = AnswerLater{ticket};
+    }
+    for (Fact& fact : result.facts) {
+        store_->tell(std::move(fact), waits ? store_news_ : nullptr, ticket);
+    }
+}
+
+// The slot's clock is the steady one: what it says is turned into wall time by how long ago it was.
+void Server::tell_store(const CallState& call, bool ended) {
+    if (call.call_sid.empty()) {
+        return;
+    }
+    const std::int64_t now = wall_ms();
+    const std::int64_t steady =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+    const std::int64_t opened = now - (steady - call.opened_ns) / 1'000'000;
+    CallFact fact{.call_sid = std::string(call.call_sid.view()),
+                  .status = ended ? "ended" : "in-progress",
+                  .stream_sid = std::string(call.stream_sid.view()),
+                  .mode = std::string(to_string(call.mode)),
+                  .started_at = opened,
+                  .stream_started_at = opened};
+    if (ended) {
+        fact.end_reason = "close_" + std::to_string(call.close_code);
+        fact.ended_at = now;
+        fact.frames_in = static_cast<std::int64_t>(call.rx);
+        fact.frames_out = static_cast<std::int64_t>(call.tx);
+    }
+    store_->tell(std::move(fact));
+}
+
+void Server::on_store_news() {
+    for (const StoreNews& news : store_news_->take()) {
+        if (const auto* outcome = std::get_if<StoreOutcome>(&news)) {
+            settle(outcome->receipt, outcome->stored);
+        } else {
+            log_.line(std::get<StoreLine>(news).text);
+        }
+    }
+}
+
+void Server::settle(std::uint64_t ticket, bool stored) {
+    const auto found = held_.find(ticket);
+    if (found == held_.end()) {
+        return;  // The client hung up, or had its answer.
+    }
+    if (stored && --found->second.facts > 0) {
+        return;
+    }
+    Held held = std::move(found->second);
+    held_.erase(found);  // First: completing may end the peer, which looks here.
+    held.peer->complete(std::move(stored ? held.stored : held.unless_stored));
+}
+
+void Server::give_up_waiting(TimePoint now) {
+    while (!held_.empty() && now >= held_.begin()->second.deadline) {  // Tickets rise, and so do deadlines.
+        settle(held_.begin()->first, false);
+    }
+}
+
+StoreMetrics Server::store_metrics() const {
+    if (store_ == nullptr) {
+        return {};
+    }
+    const StoreCounters& counters = store_->counters();
+    const auto get = [](const auto& value) { return value.load(std::memory_order_relaxed); };
+    return {.database = to_string(get(counters.state)),
+            .told = get(counters.told),
+            .applied = get(counters.applied),
+            .rejected = get(counters.rejected),
+            .lost = get(counters.lost),
+            .spool_bytes = get(counters.spool_bytes)};
+}
+
+}  // namespace agentlocator
