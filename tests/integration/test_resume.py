@@ -2,7 +2,9 @@
 in a new stream; bounded, and never when the call is over."""
 
 import json
+import os
 import re
+import signal
 import urllib.parse
 import urllib.request
 
@@ -10,6 +12,7 @@ import pytest
 from installation import Installation, done_lines
 from media_client import CALL, CLOSE, SID, STOP, MediaClient, media
 from support import wait_until
+from test_supervisor_death import Mortal
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
@@ -133,3 +136,22 @@ def test_the_agent_does_not_greet_twice(place):
         assert code == 0, result
         assert re.search(r"event=call_resumed .* known=true", installation.process.output)
         assert installation.process.output.count("TTS_LEN_BYTES") == 1
+
+
+def test_a_worker_that_dies_with_its_supervisor_leaves_calls_that_are_connected_again(place):
+    """Nobody is left who holds their connections: Twilio sees the end, and asks whichever worker lives."""
+    with Mortal(place, workers=4) as installation:
+        calls = 20
+        with installation.load(6, calls, 50, ("--expect", "none")) as load:
+            wait_until(lambda: installation.status()["calls"]["live"] == calls, "all calls live")
+            victim = max(installation.serving(), key=lambda worker: worker["calls"])
+            os.kill(installation.process.pid, signal.SIGSTOP)  # It must not see the death before its own.
+            os.kill(victim["pid"], signal.SIGKILL)
+            installation.kill()
+            installation.start()
+            wait_until(lambda: (installation.ask() or {"calls": {}})["calls"].get("resumed") == victim["calls"],
+                       "they are connected again")
+            load.wait(60)
+        result = json.loads(load.output[load.output.index("{"):])
+        assert result["calls_healthy"] == calls - victim["calls"], result
+        assert installation.ask()["calls"]["lost"] == victim["calls"]

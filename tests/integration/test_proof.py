@@ -1,0 +1,16 @@
+"""The proof of bench/takeover, for some seconds: everything at once, and not a frame is lost."""
+
+import json
+import os
+import subprocess
+
+from support import BIN, ROOT
+
+
+def test_everything_at_once_loses_nothing():
+    done = subprocess.run(["/usr/bin/python3", ROOT / "bench/takeover/proof.py", "--seconds", "25", "--calls", "40"],
+                          env={**os.environ, "AGENTLOCATOR_BIN": str(BIN)}, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert result["calls_healthy"] == 40 and result["calls_lost"] == result["calls_resumed"] == 0
+    assert min(result["done"].values()) >= 1, result["done"]
