@@ -8,6 +8,7 @@
 #include "worker/call_adoption.hpp"
 #include "worker/call_record.hpp"
 #include "worker/io/server.hpp"
+#include "worker/io/slot_pages.hpp"
 #include "worker/stream_token.hpp"
 
 namespace agentlocator {
@@ -27,7 +28,11 @@ void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<co
     next_slot_ = *slot + 1;
     SlotEntry& entry = slab_.directory[*slot];
     const std::uint64_t call = slab_.next_call.fetch_add(1);
-    CallHandle(slab_, *slot).reset();
+    CallHandle handle(slab_, *slot);
+    if (handle.state().fate == StreamFate::lost) {
+        give_back_voice(slab_.slots[*slot]);  // Kept until now: the lost call might have come back for it.
+    }
+    handle.reset();
     entry.call.store(call);
     entry.sent_base.store(count->sent);
     entry.received_base.store(count->received - behind.size());
@@ -68,6 +73,10 @@ void Server::on_call_done(MediaPeer& peer) {
     CRASH_POINT(closing_untold);
     tell(PacketType::call_closed, peer.slot(), call);
     CRASH_POINT(closing_told);
+    if (const CallState& state = CallHandle(slab_, peer.slot()).state();
+        state.mode == WsMode::ai && state.fate != StreamFate::lost) {
+        give_back_voice(slab_.slots[peer.slot()]);
+    }
     free_slot(entry, Clock::now());
     CRASH_POINT(closing_freed);
     remove_peer(peer.slot());
