@@ -1,6 +1,6 @@
 // Judges the voice detector and the end pointer on a labelled set of telephone speech (bench/voice/make_testset.sh).
 //
-//   vad_bench DIR [--hangover MS] [--start N,OF] [--files] [--tsv]
+//   vad_bench DIR [--hangover MS] [--start N,OF] [--raise DB] [--files]
 //
 // Definitions. Decision time: the end of the frame. A start is false when no utterance lies within [start - 100 ms,
 // end + 300 ms] of it. Stuck: the end of a turn was not noticed before the next began (or the file ended). Split: an
@@ -73,18 +73,18 @@ std::vector<Recording> load(const std::string& folder) {
     std::getline(manifest, line);
     while (std::getline(manifest, line)) {
         const std::vector<std::string> field = split(line, '\t');
-        if (field.size() < 12) {
+        if (field.size() < 4) {
             continue;
         }
-        std::string name = field[0].substr(0, field[0].rfind('.'));
+        const std::string& name = field[0];
         const auto [at, fresh] = index.try_emplace(name, all.size());
         if (fresh) {
             std::ifstream audio(folder + "/" + name + ".ulaw", std::ios::binary);
-            all.push_back({name, field[6], field[7], {}, {std::istreambuf_iterator<char>(audio), {}}});
+            all.push_back({name, field[1], field[2], {}, {std::istreambuf_iterator<char>(audio), {}}});
         }
-        if (field[2] != "-") {
-            Utterance utterance{{std::stoi(field[2]), std::stoi(field[3])}, {}};
-            for (const std::string& part : split(field[12], ',')) {
+        if (field[3] != "-") {
+            Utterance utterance{{std::stoi(field.at(3)), std::stoi(field.at(4))}, {}};
+            for (const std::string& part : split(field.at(5), ',')) {
                 utterance.segments.push_back({std::stoi(part), std::stoi(part.substr(part.find('-') + 1))});
             }
             all[at->second].utterances.push_back(std::move(utterance));
