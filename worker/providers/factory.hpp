@@ -16,6 +16,7 @@
 namespace agentlocator {
 
 class EventLoop;
+class TwilioCalls;  // io/twilio_calls.hpp
 
 // Names that may stand in a chain, best first; the order of `auto`.
 [[nodiscard]] const std::vector<std::string_view>& network_stt_names();
@@ -37,6 +38,8 @@ public:
     [[nodiscard]] std::unique_ptr<LlmProvider> llm(std::string_view name, std::string& why_not);
     [[nodiscard]] std::unique_ptr<TtsProvider> tts(std::string_view name, std::string& why_not);
     [[nodiscard]] std::unique_ptr<RealtimeProvider> realtime(std::string& why_not);
+    // Hangs up and transfers calls; check is_configured().
+    [[nodiscard]] TwilioCalls& twilio();
 
 private:
     struct Shared;
