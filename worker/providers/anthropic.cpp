@@ -47,7 +47,8 @@ json write_messages(const std::vector<ChatMessage>& history, std::string& system
     }
     // Our greeting comes first in a call; here the user must.
     if (!messages.empty() && messages.front()["role"] == "assistant") {
-        messages.insert(messages.begin(), {{"role", "user"}, {"content", "..."}});
+        const json opening = {{"role", "user"}, {"content", "..."}};  // Spelled out: insert() takes lists, too.
+        messages.insert(messages.begin(), opening);
     }
     return messages;
 }

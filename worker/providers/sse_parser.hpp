@@ -18,8 +18,8 @@ struct SseEvent {
 
 class SseParser {
 public:
-    // Calls `sink(const SseEvent&)` for each whole event. The sink returns false to stop. False: stopped, or an event
-    // passed its limit (see too_large()); the parser takes no more.
+    // Calls `sink(const SseEvent&)` for each whole event. The sink returns false to stop, and may have destroyed the
+    // parser then. False: stopped, or an event passed its limit (see too_large()); the parser takes no more.
     template <class Sink>
     [[nodiscard]] bool feed(std::string_view bytes, Sink&& sink) {
         while (!bytes.empty()) {
@@ -52,11 +52,13 @@ private:
 
     template <class Sink>
     [[nodiscard]] bool deliver(Sink& sink) {
-        const bool more = sink(SseEvent{name_, data_});
+        if (!sink(SseEvent{name_, data_})) {
+            return false;  // We may be gone: a caller who cuts in ends the whole operation.
+        }
         name_.clear();
         data_.clear();
         has_data_ = false;
-        return more;
+        return true;
     }
 
     std::string line_;  // Of the line in hand, what came in earlier pieces.

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -93,4 +94,18 @@ TEST_CASE("sse: a sink that says stop is not called again") {
     }));
     CHECK(calls == 1);
     CHECK_FALSE(parser.too_large());
+}
+
+TEST_CASE("sse: a sink may destroy the parser before it says stop") {
+    auto parser = std::make_unique<SseParser>();
+    CHECK_FALSE(parser->feed("data: 1\n\ndata: 2\n\n", [&](const SseEvent&) {
+        parser.reset();
+        return false;
+    }));
+    parser = std::make_unique<SseParser>();
+    REQUIRE(parser->feed("data: 1", [](const SseEvent&) { return true; }));
+    CHECK_FALSE(parser->finish([&](const SseEvent&) {
+        parser.reset();
+        return false;
+    }));
 }
