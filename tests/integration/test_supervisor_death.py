@@ -80,7 +80,11 @@ def test_workers_and_calls_are_adopted_and_status_is_true_at_once(place):
         took, status = killed_and_started(installation)
         assert status["calls"]["live"] == CALLS and status["calls"]["lost"] == 0
         assert status["instance"] == old["instance"], "the run goes on: so does its instance"
-        assert took < 1.0, f"{took:.3f} s until the first status"
+        # A second on a machine that has time; a busy one is judged by its own pace.
+        begun = time.monotonic()
+        installation.command("version")
+        pace = time.monotonic() - begun
+        assert took < max(1.0, 30 * pace), f"{took:.3f} s until the first status, {pace:.3f} s for a command"
         # An adopted worker is watched and replaced like any other, and its calls move.
         victim = min(installation.pids())
         os.kill(victim, signal.SIGKILL)
