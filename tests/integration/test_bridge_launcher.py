@@ -90,7 +90,7 @@ def test_installs_the_real_bridge_and_becomes_it(folder):
     shutil.copytree(REAL_BRIDGE, bridge, ignore=ignore)
     data = folder / "data"
     with Process([program(LAUNCHER)], env=environment(bridge, AGENTLOCATOR_DATA_DIR=data)) as launched:
-        port, pid = launched.wait_for(READY).groups()
+        port, pid = launched.wait_for(READY, seconds=180).groups()  # After npm.
         assert int(pid) == launched.pid, "node must have the launcher's pid: signals and exit codes are its own"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=PATIENCE) as answer:
             health = json.load(answer)

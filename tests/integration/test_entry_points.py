@@ -77,7 +77,7 @@ def check_deployed(process, port, open_to_all):
     assert is_listening(port, "127.0.0.2") == open_to_all
     process.wait_for(r"^(?=.*WS_MODE)(?=.*ECHO)(?=.*\bAI\b).*(delete|remove|unset)")
     assert re.search(r'"(ws_)?mode":\s*"AI"', get(port, "/version")[1]), get(port, "/version")
-    process.wait_for(r"event=bridge_ready ")
+    process.wait_for(r"event=bridge_ready ", seconds=180)  # npm installs its packages first.
     children = children_of(process.pid)
     assert len(children) >= 3  # Two workers and the bridge.
     assert process.stop() == STOPPED, process.output
