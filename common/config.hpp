@@ -12,6 +12,7 @@
 
 #include "common/agent_settings.hpp"
 #include "common/provider_settings.hpp"
+#include "common/speech_settings.hpp"
 #include "common/ws_mode.hpp"
 
 namespace agentlocator {
@@ -62,6 +63,7 @@ struct Settings {
     std::chrono::milliseconds agent_mute{};        // AGENT_MUTE_MS
     std::chrono::milliseconds silence_prompt{};    // SILENCE_PROMPT_MS
     std::chrono::milliseconds max_call{};          // MAX_CALL_SEC; 0: no limit
+    SpeechSettings speech;
     // Supervisor
     std::chrono::milliseconds drain_timeout{};       // DRAIN_TIMEOUT_MS: calls may finish this long at stop.
     std::chrono::milliseconds term_timeout{};        // TERM_TIMEOUT_MS: SIGTERM to SIGKILL.

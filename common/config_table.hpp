@@ -24,9 +24,9 @@ struct SettingRow {
 
 [[nodiscard]] const std::vector<SettingRow>& setting_table();
 
-// The part of it in agent_table.cpp.
+// The parts of it in agent_table.cpp, provider_table.cpp and speech_table.cpp.
 void add_agent_rows(std::vector<SettingRow>& rows);
-// The part of it in provider_table.cpp.
 void add_provider_rows(std::vector<SettingRow>& rows);
+void add_speech_rows(std::vector<SettingRow>& rows);
 
 }  // namespace agentlocator

@@ -17,6 +17,11 @@ libsqlite3-dev          the store, by default
 libpq-dev               the store, where DATABASE_URL names PostgreSQL
 libspeexdsp-dev         brings a service's speech to the telephone's rate, with an anti-alias filter (BSD licence)
 libsamplerate0-dev      brings recordings to the telephone's rate in `agentlocator call`
+pkg-config              finds the three below
+libespeak-ng-dev        the voice that needs no key (optional to build: without it only recorded prompts)
+libspeexdsp-dev         brings that voice to the telephone's rate
+libpocketsphinx-dev     the recogniser that needs no key (optional to build: without it answers come by keypad)
+pocketsphinx-en-us      its acoustic model
 END
 
 # To test, on top of those. Python drives the real programs over loopback; gunicorn, eventlet and flask are the stale
