@@ -336,7 +336,7 @@ const std::vector<SettingRow>& setting_table() {
         add_agent_rows(all);
         add_provider_rows(all);
         add_voice_rows(all);
-        add_speech_rows(all);
+        add_embedded_rows(all);
         add_supervisor_rows(all);
         return all;
     }();

@@ -27,6 +27,6 @@ struct SettingRow {
 // The parts of it in agent_table.cpp, provider_table.cpp and speech_table.cpp.
 void add_agent_rows(std::vector<SettingRow>& rows);
 void add_provider_rows(std::vector<SettingRow>& rows);
-void add_speech_rows(std::vector<SettingRow>& rows);
+void add_embedded_rows(std::vector<SettingRow>& rows);
 
 }  // namespace agentlocator

@@ -27,6 +27,7 @@ inline constexpr std::size_t speech_text_max = 4096;       // A sentence of four
 inline constexpr std::size_t speech_phrases_max = 200;     // The largest grammar that was measured (178 phrases).
 inline constexpr std::size_t speech_phrase_bytes_max = 120;
 inline constexpr char speech_socket_name[] = "speech.sock";  // In AGENTLOCATOR_RUNTIME_DIR.
+inline constexpr char speech_socket_variable[] = "AGENTLOCATOR_SPEECH_SOCKET";  // Its path, for workers.
 // Names of the helper's descriptors in LISTEN_FDNAMES: the listening socket, and its heartbeat (io/heartbeat_page).
 inline constexpr char fd_name_speech[] = "speech";
 inline constexpr char fd_name_heartbeat[] = "heartbeat";

@@ -41,7 +41,7 @@ std::string why_no_speech(const Settings& settings) {
     return named ? "" : "neither VOICE_STT_CHAIN nor VOICE_TTS_CHAIN names the embedded engine";
 }
 
-void add_speech_rows(std::vector<SettingRow>& rows) {
+void add_embedded_rows(std::vector<SettingRow>& rows) {
     using S = SpeechSettings;
     rows.push_back({"ENABLE_SPEECH_HELPER",
                     "Run the helper with the engines that need no key and no network (voice, recogniser).",

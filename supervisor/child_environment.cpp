@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/control_packet.hpp"
+#include "common/speech_message.hpp"
 #include "supervisor/child_record.hpp"
 
 namespace agentlocator {
@@ -21,8 +22,23 @@ bool is_inherited(std::string_view name) {
            std::find(settings.begin(), settings.end(), name) == settings.end();
 }
 
+// The speech helper holds engines of others that read what callers cause to be said. It gets what it needs, by name,
+// and nobody's key.
+bool speech_may_have(std::string_view name) {
+    constexpr std::array<std::string_view, 12> allowed{"PATH",           "HOME",
+                                                       "LANG",           "TZ",
+                                                       "TMPDIR",         "LD_LIBRARY_PATH",
+                                                       "AGENT_LANGUAGE", "ORPHAN_GRACE_MS",
+                                                       "ASAN_OPTIONS",   "UBSAN_OPTIONS",
+                                                       "TSAN_OPTIONS",   "LSAN_OPTIONS"};
+    return std::find(allowed.begin(), allowed.end(), name) != allowed.end() || name.starts_with("EMBEDDED_");
+}
+
 // The bridge talks to WhatsApp, not to Twilio or a speech service: it gets no key it does not need.
 bool may_have(const ChildIdentity& child, std::string_view entry) {
+    if (child.is_speech) {
+        return speech_may_have(entry.substr(0, entry.find('=')));
+    }
     const auto& secrets = secret_setting_names();
     return child.is_worker ||
            (!entry.starts_with("TWILIO_") &&
@@ -62,6 +78,11 @@ std::vector<std::string> child_environment(const std::vector<std::string_view>& 
         set("AGENTLOCATOR_WORKER", std::to_string(child.entry));
         set("LISTEN_FDS", "3");  // LISTEN_PID is known after the fork only (io/spawner).
         set("LISTEN_FDNAMES", std::string(fd_name_http) + ":" + fd_name_control + ":" + fd_name_slab);
+        set(speech_socket_variable, settings.runtime_dir + "/" + speech_socket_name);
+    }
+    if (child.is_speech) {
+        set("LISTEN_FDS", "2");
+        set("LISTEN_FDNAMES", std::string(fd_name_speech) + ":" + fd_name_heartbeat);
     }
     return environment;
 }

@@ -14,7 +14,8 @@ inline constexpr char spawn_serial_variable[] = "AGENTLOCATOR_SPAWN";  // Serial
 
 struct ChildIdentity {
     bool is_worker = true;
-    std::string slot;           // "1", "bridge"
+    bool is_speech = false;
+    std::string slot;           // "1", "bridge", "speech"
     std::uint32_t entry = 0;    // Worker entry in the slab; workers only.
     std::uint64_t serial = 0;   // Of this process.
     std::string_view instance;  // Of the supervisor.

@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::json;
 using Parsed = std::variant<ControlCommand, ControlRefusal>;
 
-constexpr std::string_view target_remedy = "name a worker by its number, or `bridge`, or `all`";
+constexpr std::string_view target_remedy = "name a worker by its number, or `bridge`, `speech` or `all`";
 
 ControlRefusal refuse(std::string error, std::string_view remedy) {
     return {400, std::move(error), std::string(remedy)};
@@ -31,6 +31,9 @@ std::optional<RestartTarget> parse_target(std::string_view text) {
     }
     if (text == "bridge") {
         return RestartTarget{Kind::bridge, 0};
+    }
+    if (text == "speech") {
+        return RestartTarget{Kind::speech, 0};
     }
     const auto number = small_number(text);
     return number && *number > 0 ? std::optional(RestartTarget{Kind::worker, *number}) : std::nullopt;
@@ -97,11 +100,11 @@ Parsed parse_logs(std::string_view query) {
         const std::string_view name = pair.substr(0, equals);
         const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
         if (name == "target" && !value.empty() && value != "all") {
-            const bool named = value == "bridge" || value == "supervisor";
+            const bool named = value == "bridge" || value == "speech" || value == "supervisor";
             const auto number = small_number(value.starts_with("worker-") ? value.substr(7) : value);
             if (!named && !number) {
                 return refuse("there is no log of `" + std::string(value.substr(0, 40)) + "`",
-                              "name a worker by its number, or `bridge`, or `supervisor`");
+                              "name a worker by its number, or `bridge`, `speech` or `supervisor`");
             }
             logs.target = named ? std::string(value) : "worker-" + std::to_string(*number);
         } else if (name == "lines") {

@@ -80,7 +80,7 @@ void add_watching(CLI::App& app, Parsed& parsed) {
                                  "  agentlocator logs -f\n"
                                  "  agentlocator logs 1 --lines 200\n"
                                  "  agentlocator logs bridge\n");
-    logs.add_option("slot", parsed.logs.target, "A worker's number, bridge or supervisor; default: all")
+    logs.add_option("slot", parsed.logs.target, "A worker's number, bridge, speech or supervisor; default: all")
         ->type_name("SLOT");
     parsed.logs.lines = log_lines_default;
     logs.add_option("-n,--lines", parsed.logs.lines, "Lines of the past")
@@ -94,13 +94,14 @@ void add_changing(CLI::App& app, Parsed& parsed) {
                                  "  agentlocator stop\n"
                                  "  agentlocator stop --no-wait\n");
     stop.add_flag("--no-wait", parsed.no_wait, "Return at once instead of when all has ended");
-    CLI::App& restart = add_command(app, parsed, "restart", "Replace a worker, the bridge or all; releases a held slot",
+    CLI::App& restart = add_command(app, parsed, "restart",
+                                    "Replace a worker, the bridge, the speech helper or all; releases a held slot",
                                     "  agentlocator restart 1\n"
                                     "  agentlocator restart bridge\n"
                                     "  agentlocator restart all --rolling     one after the other, calls go on\n");
-    restart.add_option("target", parsed.restart.target, "A worker's number, bridge or all")
+    restart.add_option("target", parsed.restart.target, "A worker's number, bridge, speech or all")
         ->required()
-        ->type_name("SLOT|bridge|all");
+        ->type_name("SLOT|bridge|speech|all");
     restart.add_flag("--rolling", parsed.restart.rolling, "Start each successor before its predecessor leaves");
     CLI::App& upgrade = add_command(
         app, parsed, "upgrade", "Change to the programs that are on the disk now; no call ends",
@@ -152,6 +153,9 @@ void add_looking(CLI::App& app, Parsed& parsed) {
                                     "  agentlocator version\n"
                                     "  agentlocator version --json\n");
     version.add_flag("--json", parsed.version.json, "As JSON");
+    add_command(app, parsed, "say", "Speak a text with the built-in voice", "  agentlocator say --help\n");
+    add_command(app, parsed, "hear", "Recognise a recording with the built-in recogniser",
+                "  agentlocator hear --help\n");
     add_command(app, parsed, "call", "Call a server as Twilio does, and judge what it answers",
                 "  agentlocator call --help\n");
     add_command(app, parsed, "whatsapp", "Show the link to WhatsApp, link a phone, unlink it",
@@ -260,6 +264,9 @@ Options parse_options(const std::vector<std::string>& arguments) {
     if (!arguments.empty() && std::find(std::begin(records_commands), std::end(records_commands), arguments[0]) !=
                                   std::end(records_commands)) {
         return {RecordsCommand{arguments}, {}, {}};
+    }
+    if (!arguments.empty() && (arguments[0] == "say" || arguments[0] == "hear")) {
+        return {SpeechCommand{arguments}, {}, {}};
     }
     CLI::App app("Answers a business's telephone and WhatsApp: starts, watches and repairs the processes that do.",
                  "agentlocator");

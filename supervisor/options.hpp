@@ -68,6 +68,9 @@ struct WhatsAppCommand {
 struct RecordsCommand {
     std::vector<std::string> arguments;  // For agentlocator-records: the command's name first.
 };
+struct SpeechCommand {
+    std::vector<std::string> arguments;  // For agentlocator-speech, untouched: say or hear, and what belongs to it.
+};
 // Help, or what was wrong with the command line.
 struct ShowText {
     std::string text;
@@ -76,7 +79,7 @@ struct ShowText {
 
 using Command = std::variant<ShowText, RunCommand, StatusCommand, StopCommand, RestartCommand, UpgradeCommand,
                              ScaleCommand, ReloadCommand, ModeCommand, LogsCommand, StaleCommand, ConfigCommand,
-                             VersionCommand, CallCommand, WhatsAppCommand, RecordsCommand>;
+                             VersionCommand, CallCommand, WhatsAppCommand, RecordsCommand, SpeechCommand>;
 
 struct Options {
     Command command;

@@ -19,6 +19,7 @@ struct RunOptions {
     // Programs of the children; empty: beside our own executable.
     std::string worker_program;  // AGENTLOCATOR_WORKER_PROGRAM
     std::string bridge_program;  // AGENTLOCATOR_BRIDGE_PROGRAM
+    std::string speech_program;  // AGENTLOCATOR_SPEECH_PROGRAM
 
     // A child that served this long has proved itself: its next crash is answered at once.
     std::chrono::milliseconds healthy_after{60'000};  // AGENTLOCATOR_HEALTHY_AFTER_MS, for benchmarks.

@@ -100,6 +100,8 @@ std::string encode_status(const StatusView& view) {
     document["upgrade"] = {{"state", to_string(upgrade.state)}, {"number", upgrade.number},
                            {"folder", upgrade.folder},          {"from_build", upgrade.from_build},
                            {"to_build", upgrade.to_build},      {"failure", upgrade.failure}};
+    document["speech"] =
+        view.speech ? child_json(*view.speech) : Json{{"state", "absent"}, {"detail", view.speech_detail}};
     Json problems = Json::array();
     for (const Problem& problem : view.problems) {
         problems.push_back({{"code", problem.code}, {"cause", problem.cause}, {"remedy", problem.remedy}});

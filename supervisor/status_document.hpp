@@ -31,7 +31,7 @@ struct ExitRecord {
 };
 
 struct ChildView {
-    std::string slot;  // "1", "bridge"
+    std::string slot;  // "1", "bridge", "speech"
     std::string role;  // "current", "successor", "outgoing"
     std::int64_t pid = 0;
     SlotState state = SlotState::vacant;
@@ -70,6 +70,8 @@ struct StatusView {
     std::optional<ChildView> bridge{};
     std::string bridge_detail;  // Why there is none.
     std::optional<BridgeBeat> whatsapp{};
+    std::optional<ChildView> speech{};
+    std::string speech_detail;  // Why there is none.
     std::vector<Problem> problems;
     UpgradeRecord upgrade{};  // The last one, or the one under way.
 };

@@ -156,17 +156,21 @@ std::string child_table(const Json& document, const TextStyle& style, const Pain
     for (const Json& worker : workers.is_array() ? workers : Json::array()) {
         rows.push_back(child_row(worker, slot_name(worker), paint));
     }
-    const Json& bridge = part(document, "bridge");
-    if (bridge.is_object()) {
-        rows.push_back(child_row(bridge, "bridge", paint));
+    for (const char* helper : {"bridge", "speech"}) {
+        if (part(document, helper).is_object()) {
+            rows.push_back(child_row(part(document, helper), helper, paint));
+        }
     }
     std::string text;
     const auto lines = render_table(columns, rows, style.width);
     for (std::size_t i = 0; i < lines.size(); ++i) {
         text += (i == 0 ? paint.dim(lines[i]) : lines[i]) + "\n";
     }
-    if (part(bridge, "detail").is_string()) {
-        text += wrap_text(text_at(bridge, "detail"), "bridge: ", style.width) + "\n";
+    for (const char* helper : {"bridge", "speech"}) {
+        if (part(part(document, helper), "detail").is_string()) {
+            text +=
+                wrap_text(text_at(part(document, helper), "detail"), helper + std::string(": "), style.width) + "\n";
+        }
     }
     return text;
 }

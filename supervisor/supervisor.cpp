@@ -1,6 +1,7 @@
 #include "supervisor/supervisor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/ensure.hpp"
 
@@ -24,7 +25,7 @@ std::string_view to_string(SupervisorState state) {
 constexpr std::size_t successor_failures_max = 2;
 
 Seat& Supervisor::add(std::uint32_t number, SeatRole role) {
-    const SlotLimits& limits = role == SeatRole::bridge ? plan_.bridge_limits : plan_.worker_limits;
+    const SlotLimits& limits = is_worker(role) ? plan_.worker_limits : plan_.helper_limits;
     seats_.push_back(Seat{SeatId{next_seat_++}, number, role, ProcessSlot(limits, plan_.restart), 0});
     return seats_.back();
 }
@@ -40,10 +41,19 @@ const Seat* Supervisor::find(SeatId seat) const {
 }
 
 Seat* Supervisor::current(std::uint32_t number) {
-    const auto found = std::find_if(seats_.begin(), seats_.end(), [&](const Seat& s) {
-        return s.number == number && (s.role == SeatRole::current || s.role == SeatRole::bridge);
-    });
+    const auto found = std::find_if(seats_.begin(), seats_.end(),
+                                    [&](const Seat& s) { return s.number == number && s.role == SeatRole::current; });
     return found == seats_.end() ? nullptr : &*found;
+}
+
+Seat* Supervisor::helper(SeatRole role) {
+    const auto found = std::find_if(seats_.begin(), seats_.end(), [&](const Seat& s) { return s.role == role; });
+    return found == seats_.end() ? nullptr : &*found;
+}
+
+void Supervisor::add_helper(TimePoint now, SeatRole role, SeatActions& out) {
+    Seat& seat = add(0, role);
+    act(seat, seat.slot.on_start(now), out);
 }
 
 void Supervisor::act(Seat& seat, SlotAction action, SeatActions& out) {
@@ -87,9 +97,11 @@ void Supervisor::on_start(TimePoint now, SeatActions& out) {
             act(seat, seat.slot.on_stop(now, ProcessSlot::After::vacate), out);
         }
     }
-    if (plan_.bridge && current(0) == nullptr) {
-        Seat& seat = add(0, SeatRole::bridge);
-        act(seat, seat.slot.on_start(now), out);
+    if (plan_.bridge && helper(SeatRole::bridge) == nullptr) {
+        add_helper(now, SeatRole::bridge, out);
+    }
+    if (plan_.speech) {
+        add_helper(now, SeatRole::speech, out);
     }
     was_running_ = state() == SupervisorState::running;
 }
@@ -145,7 +157,7 @@ void Supervisor::begin_stop(TimePoint now, ExitCode code, SeatActions& out) {
     const auto longest = [](const SlotLimits& limits) {
         return limits.drain + std::max(limits.term, limits.abort) + limits.kill_again;
     };
-    stop_deadline_ = now + std::max(longest(plan_.worker_limits), longest(plan_.bridge_limits)) + plan_.stop_margin;
+    stop_deadline_ = now + std::max(longest(plan_.worker_limits), longest(plan_.helper_limits)) + plan_.stop_margin;
     for (Seat& seat : seats_) {
         act(seat, seat.slot.on_stop(now, ProcessSlot::After::vacate), out);
     }
@@ -157,8 +169,11 @@ Result<void> Supervisor::restart(TimePoint now, RestartTarget target, bool rolli
     if (stop_deadline_) {
         return error(Errc::refused, "the supervisor is stopping");
     }
-    if (target.kind == Kind::bridge && current(0) == nullptr) {
+    if (target.kind == Kind::bridge && helper(SeatRole::bridge) == nullptr) {
         return error(Errc::not_found, "there is no bridge to restart");
+    }
+    if (target.kind == Kind::speech && helper(SeatRole::speech) == nullptr) {
+        return error(Errc::not_found, "there is no speech helper to restart");
     }
     if (target.kind == Kind::worker &&
         (target.number == 0 || target.number > plan_.workers || current(target.number) == nullptr)) {
@@ -177,8 +192,12 @@ Result<void> Supervisor::restart(TimePoint now, RestartTarget target, bool rolli
         }
     }
     // Two bridges on one WhatsApp account knock each other out: the old one always ends before the new one starts.
-    if (Seat* bridge = current(0); bridge != nullptr && target.kind != Kind::worker) {
-        act(*bridge, bridge->slot.on_stop(now, ProcessSlot::After::start_again), out);
+    // The speech helper is not rolled either: calls wait at its socket for the milliseconds of its start.
+    for (const auto& [role, kind] : {std::pair{SeatRole::bridge, Kind::bridge}, {SeatRole::speech, Kind::speech}}) {
+        Seat* seat = helper(role);
+        if (seat != nullptr && (target.kind == kind || target.kind == Kind::all)) {
+            act(*seat, seat->slot.on_stop(now, ProcessSlot::After::start_again), out);
+        }
     }
     if (rolling) {
         rolling_fault_.clear();
@@ -221,10 +240,10 @@ Result<void> Supervisor::scale(TimePoint now, std::uint32_t workers, SeatActions
 
 void Supervisor::set_limits(const SupervisorPlan& plan) {
     plan_.worker_limits = plan.worker_limits;
-    plan_.bridge_limits = plan.bridge_limits;
+    plan_.helper_limits = plan.helper_limits;
     plan_.restart = plan.restart;
     for (Seat& seat : seats_) {
-        seat.slot.set_limits(seat.role == SeatRole::bridge ? plan.bridge_limits : plan.worker_limits, plan.restart);
+        seat.slot.set_limits(is_worker(seat.role) ? plan.worker_limits : plan.helper_limits, plan.restart);
     }
 }
 
@@ -243,8 +262,8 @@ void Supervisor::settle(TimePoint now, SeatActions& out) {
 
 void Supervisor::remove_empty() {
     std::erase_if(seats_, [&](const Seat& seat) {
-        const bool wanted = !stop_deadline_ && (seat.role == SeatRole::bridge ||
-                                                (seat.role == SeatRole::current && seat.number <= plan_.workers));
+        const bool wanted = !stop_deadline_ &&
+                            (!is_worker(seat.role) || (seat.role == SeatRole::current && seat.number <= plan_.workers));
         return seat.slot.state() == SlotState::vacant && !wanted;
     });
 }
@@ -337,8 +356,9 @@ SupervisorState Supervisor::state() const {
     for (const Seat& seat : seats_) {
         const SlotState state = seat.slot.state();
         const bool down = state == SlotState::held || state == SlotState::waiting;
-        if (seat.role == SeatRole::bridge) {
-            // A bridge that cannot run here (no Node, no folder) is a warning: calls work without it.
+        if (!is_worker(seat.role)) {
+            // A bridge that cannot run here (no Node, no folder) is a warning: calls work without it. So they do
+            // without the speech helper: by recorded prompts and keypad.
             failing = failing || (down && !seat.slot.held_for_good());
         } else if (seat.role == SeatRole::current && seat.number <= plan_.workers) {
             failing = failing || down || (state == SlotState::stopping);

@@ -9,7 +9,7 @@
 //
 // A seat is a slot plus its part in the pool. During a rolling restart the seat with number 3 has a successor with the
 // same number; when that is ready it becomes the current one and the old seat leaves. One number at a time.
-// The bridge is independent: whatever it does, no worker hears of it.
+// The bridge and the speech helper are independent: whatever they do, no worker hears of it.
 #include <deque>
 #include <optional>
 #include <string>
@@ -28,11 +28,14 @@ namespace agentlocator {
 // Two generations of every worker fit into the slab's worker entries (common/call_slab.hpp).
 inline constexpr std::uint32_t workers_max = 120;
 
-enum class SeatRole : std::uint8_t { current, successor, outgoing, bridge };
+enum class SeatRole : std::uint8_t { current, successor, outgoing, bridge, speech };
+[[nodiscard]] constexpr bool is_worker(SeatRole role) {
+    return role != SeatRole::bridge && role != SeatRole::speech;
+}
 
 struct Seat {
     SeatId id{};
-    std::uint32_t number = 0;  // As people see it, from 1; 0: the bridge.
+    std::uint32_t number = 0;  // As people see it, from 1; 0: no worker.
     SeatRole role = SeatRole::current;
     ProcessSlot slot;
     std::uint32_t spawns = 0;  // Of this number, successors included.
@@ -48,8 +51,9 @@ using SeatActions = std::vector<SeatAction>;
 struct SupervisorPlan {
     std::uint32_t workers = 2;
     bool bridge = false;
+    bool speech = false;
     SlotLimits worker_limits;
-    SlotLimits bridge_limits;
+    SlotLimits helper_limits;  // Of the bridge and the speech helper: SIGTERM without a drain.
     RestartLimits restart;
     Duration stop_margin =
         10s;  // Beyond the sum of a stop's deadlines: a process in the kernel's hands cannot be ended.
@@ -58,9 +62,9 @@ struct SupervisorPlan {
 enum class SupervisorState : std::uint8_t { starting, running, degraded, stopping };
 [[nodiscard]] std::string_view to_string(SupervisorState state);
 
-// What `restart` names: one worker, the bridge, or everything.
+// What `restart` names: one worker, the bridge, the speech helper, or everything.
 struct RestartTarget {
-    enum class Kind : std::uint8_t { worker, bridge, all } kind = Kind::all;
+    enum class Kind : std::uint8_t { worker, bridge, speech, all } kind = Kind::all;
     std::uint32_t number = 0;
 };
 
@@ -118,6 +122,8 @@ private:
     Seat& add(std::uint32_t number, SeatRole role);
     Seat* find_mutable(SeatId seat);
     Seat* current(std::uint32_t number);
+    Seat* helper(SeatRole role);
+    void add_helper(TimePoint now, SeatRole role, SeatActions& out);
     void act(Seat& seat, SlotAction action, SeatActions& out);
     void settle(TimePoint now, SeatActions& out);
     void advance_rolling(TimePoint now, SeatActions& out);

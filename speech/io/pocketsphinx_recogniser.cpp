@@ -116,7 +116,7 @@ public:
         auto decoder = std::make_unique<Decoder>();
         decoder->config.reset(cmd_ln_init(nullptr, ps_args(), 1, "-hmm", model_.c_str(), "-dict",
                                           path_of(words_).c_str(), "-featparams", path_of(parameters_).c_str(),
-                                          "-samprate", "16000", nullptr));
+                                          "-samprate", "16000", "-dither", "yes", "-seed", "1", nullptr));
         if (decoder->config) {
             decoder->search.reset(ps_init(decoder->config.get()));
         }

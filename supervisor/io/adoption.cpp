@@ -276,6 +276,13 @@ Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bo
     std::vector<AdoptedChild> expected;
     for (const ChildRecord& record : records.children) {
         adoption.last_serial = std::max(adoption.last_serial, record.serial);
+        if (record.slot == "speech") {
+            // It holds nothing of a call, and its socket is the old supervisor's: a new one takes its place.
+            if (const UniqueFd old = pin(record)) {
+                ::syscall(SYS_pidfd_send_signal, old.get(), SIGKILL, nullptr, 0U);
+            }
+            continue;
+        }
         const bool is_bridge = record.slot == "bridge";
         const bool is_worker = !record.slot.empty() && record.slot.find_first_not_of("0123456789") == std::string::npos;
         UniqueFd pidfd = is_worker || (is_bridge && want_bridge) ? pin(record) : UniqueFd();

@@ -34,6 +34,7 @@ struct ChildSpec {
     std::string made_for;      // Fingerprint of the settings and the build it was started with.
     SpawnPlan plan;            // `output` and the control channel in `passed` are filled in by start().
     bool is_worker = false;    // Has a control channel (as descriptor 4), and an output that never blocks it.
+    bool is_speech = false;
 };
 
 class ChildProcess;

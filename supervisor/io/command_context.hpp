@@ -45,5 +45,6 @@ void warn(const std::string& text);
 [[nodiscard]] int perform_command(const CallCommand& call, const Options& options);
 [[nodiscard]] int perform_command(const WhatsAppCommand& whatsapp, const Options& options);
 [[nodiscard]] int perform_command(const RecordsCommand& records, const Options& options);
+[[nodiscard]] int perform_command(const SpeechCommand& speech, const Options& options);
 
 }  // namespace agentlocator::cli

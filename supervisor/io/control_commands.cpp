@@ -248,7 +248,7 @@ int perform_command(const LogsCommand& logs, const Options& options) {
     if (!logs.target.empty()) {
         for (const char c : logs.target) {  // It goes into a URL; slots are plain words.
             if (!(to_lower(c) >= 'a' && to_lower(c) <= 'z') && !(c >= '0' && c <= '9') && c != '-') {
-                return fail("\"" + logs.target + "\" is no slot; valid: a worker's number, bridge, supervisor",
+                return fail("\"" + logs.target + "\" is no slot; valid: a worker's number, bridge, speech, supervisor",
                             ExitCode::usage);
             }
         }

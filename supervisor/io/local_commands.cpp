@@ -223,4 +223,8 @@ int perform_command(const RecordsCommand& records, const Options&) {
     return become({executable_folder() + "/agentlocator-records"}, records.arguments, own_environment());
 }
 
+int perform_command(const SpeechCommand& speech, const Options&) {
+    return become({executable_folder() + "/agentlocator-speech"}, speech.arguments, own_environment());
+}
+
 }  // namespace agentlocator::cli

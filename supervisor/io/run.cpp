@@ -138,6 +138,16 @@ std::string why_no_bridge(const Settings& settings, const RunOptions& options) {
     return ::access(program.c_str(), X_OK) == 0 ? "" : program + " is not there";
 }
 
+// Where it cannot be run, the agent says its recorded prompts and takes answers by keypad.
+std::string why_no_speech_here(const Settings& settings, const RunOptions& options) {
+    if (std::string reason = why_no_speech(settings); !reason.empty()) {
+        return reason;
+    }
+    const std::string program =
+        options.speech_program.empty() ? executable_folder() + "/agentlocator-speech" : options.speech_program;
+    return ::access(program.c_str(), X_OK) == 0 ? "" : program + " is not there";
+}
+
 std::string variable(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
@@ -149,6 +159,9 @@ RunOptions with_environment(RunOptions options) {
     }
     if (options.bridge_program.empty()) {
         options.bridge_program = variable("AGENTLOCATOR_BRIDGE_PROGRAM");
+    }
+    if (options.speech_program.empty()) {
+        options.speech_program = variable("AGENTLOCATOR_SPEECH_PROGRAM");
     }
     if (const auto given = parse_integer(variable("AGENTLOCATOR_HEALTHY_AFTER_MS")); given && *given > 0) {
         options.healthy_after = std::chrono::milliseconds(*given);
@@ -178,6 +191,9 @@ void print_banner(LogService& logs, const RunContext& context) {
     }
     if (!context.bridge_detail.empty()) {
         logs.say("warning: no WhatsApp bridge: " + context.bridge_detail);
+    }
+    if (!context.speech_detail.empty()) {
+        logs.say("warning: no speech helper: " + context.speech_detail);
     }
 }
 
@@ -276,6 +292,14 @@ int run_locked(const RunOptions& options, RunContext context, NotifyClient& noti
     context.loop = &loop;
     context.adoption = adoption;
     context.lock_fd = lock.fd.get();
+    context.speech_detail = why_no_speech_here(settings, options);
+    auto speech = context.speech_detail.empty() ? open_speech_seat(settings.runtime_dir)
+                                                : Result<SpeechSeat>(error(Errc::stopped, context.speech_detail));
+    if (speech) {
+        context.speech = &*speech;
+    } else {
+        context.speech_detail = speech.error().detail;
+    }
     context.problems.insert(context.problems.end(), port->problems.begin(), port->problems.end());
     print_banner(*logs, context);
     for (const std::string& line : adoption_lines) {

@@ -30,7 +30,21 @@ std::int64_t nanoseconds(TimePoint when) {
 }  // namespace
 
 std::string child_name(const Seat& seat) {
-    return seat.role == SeatRole::bridge ? "bridge" : "worker-" + std::to_string(seat.number);
+    return is_worker(seat.role) ? "worker-" + std::to_string(seat.number) : slot_name(seat);
+}
+
+std::string slot_name(const Seat& seat) {
+    switch (seat.role) {
+        case SeatRole::bridge:
+            return "bridge";
+        case SeatRole::speech:
+            return "speech";
+        case SeatRole::current:
+        case SeatRole::successor:
+        case SeatRole::outgoing:
+            break;
+    }
+    return std::to_string(seat.number);
 }
 
 Result<ChildSpec> SupervisorRunner::make_spec(const Seat& seat) {
@@ -39,10 +53,15 @@ Result<ChildSpec> SupervisorRunner::make_spec(const Seat& seat) {
     spec.number = seat.number;
     spec.name = child_name(seat);
     spec.serial = next_serial_++;
-    spec.is_worker = seat.role != SeatRole::bridge;
+    spec.is_worker = is_worker(seat.role);
+    spec.is_speech = seat.role == SeatRole::speech;
     const RunOptions& options = *context_.options;
-    const std::string& given = spec.is_worker ? options.worker_program : options.bridge_program;
-    const char* usual = spec.is_worker ? "agentlocator-worker" : "agentlocator-bridge-launcher";
+    const std::string& given = spec.is_worker   ? options.worker_program
+                               : spec.is_speech ? options.speech_program
+                                                : options.bridge_program;
+    const char* usual = spec.is_worker   ? "agentlocator-worker"
+                        : spec.is_speech ? "agentlocator-speech"
+                                         : "agentlocator-bridge-launcher";
     spec.plan.program = given.empty() ? executable_folder() + "/" + usual : given;
     if (spec.is_worker && worker_image_) {
         spec.plan.program = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(worker_image_.get());
@@ -55,6 +74,9 @@ Result<ChildSpec> SupervisorRunner::make_spec(const Seat& seat) {
         }
         spec.entry = *entry;
         spec.plan.passed = {context_.socket->fd.get(), context_.slab_fd};  // start() puts the channel between them.
+    } else if (spec.is_speech) {
+        context_.speech->heartbeat.clear();  // The last one's beats say nothing about this one.
+        spec.plan.passed = {context_.speech->listener.get(), context_.speech->heartbeat.fd()};
     }
     spec.plan.environment = make_environment(spec);
     spec.made_for = made_for();
@@ -71,7 +93,8 @@ std::vector<std::string> SupervisorRunner::make_environment(const ChildSpec& spe
     given.port = context_.socket->port;
     return child_environment(own, given, context_.loaded.others,
                              {.is_worker = spec.is_worker,
-                              .slot = spec.is_worker ? std::to_string(spec.number) : "bridge",
+                              .is_speech = spec.is_speech,
+                              .slot = spec.is_worker ? std::to_string(spec.number) : spec.name,
                               .entry = spec.entry,
                               .serial = spec.serial,
                               .instance = context_.instance,
@@ -84,7 +107,7 @@ void SupervisorRunner::spawn(const Seat& seat) {
     if (auto spec = make_spec(seat)) {
         const std::uint32_t entry = spec->entry;
         started = ChildProcess::start(loop_, *this, std::move(*spec), now);
-        if (!started && seat.role != SeatRole::bridge) {
+        if (!started && is_worker(seat.role)) {
             keeper_.give_back(entry);
         }
     } else {
@@ -103,7 +126,7 @@ void SupervisorRunner::spawn(const Seat& seat) {
     children_[seat.id] = std::move(*started);
     if (child.spec().is_worker) {
         keeper_.attach(child.spec().entry, child.take_control());
-    } else {
+    } else if (!child.spec().is_speech) {
         keeper_.set_bridge(child.pidfd());
     }
     say(log_line("child_started", {{"child", name}, {"pid", child.pid()}}));
@@ -115,9 +138,12 @@ void SupervisorRunner::spawn(const Seat& seat) {
 }
 
 void SupervisorRunner::on_executed(ChildProcess& child, int exec_errno) {
-    // The bridge has no ready message: it counts as serving once its program runs.
+    // The bridge and the speech helper have no ready message: they count as serving once their program runs.
     if (exec_errno == 0 && !child.spec().is_worker) {
         machine_.on_ready(Clock::now(), child.spec().seat, actions_);
+        if (child.spec().is_speech && heartbeat_timer_ == 0) {
+            arm_heartbeats(Clock::now() + heartbeat_limits_.hang_timeout);
+        }
         perform();
     }
 }
@@ -181,7 +207,7 @@ void SupervisorRunner::bury(ChildProcess& child) {
         return;
     }
     const SeatId seat = child.spec().seat;
-    const bool is_bridge = !child.spec().is_worker;
+    const bool is_helper = !child.spec().is_worker;
     const std::string serial = std::to_string(child.spec().serial);
     child.drain_output();
     if (child.spec().is_worker) {
@@ -199,7 +225,7 @@ void SupervisorRunner::bury(ChildProcess& child) {
         graveyard_.push_back(std::move(found->second));
         children_.erase(found);
     }
-    machine_.on_exited(Clock::now(), seat, exit_kind(*facts, is_bridge), random_(), actions_);
+    machine_.on_exited(Clock::now(), seat, exit_kind(*facts, is_helper), random_(), actions_);
     perform();
     schedule_registry();
     loop_.defer([this, serial] {
@@ -277,7 +303,7 @@ void SupervisorRunner::write_registry() {
     std::vector<ChildRecord> records;
     for (const auto& [seat, child] : children_) {
         ChildRecord record;
-        record.slot = child->spec().is_worker ? std::to_string(child->spec().number) : "bridge";
+        record.slot = child->spec().is_worker ? std::to_string(child->spec().number) : child->spec().name;
         record.pid = child->pid();
         record.start_ticks = child->start_ticks();
         record.serial = child->spec().serial;

@@ -164,7 +164,8 @@ Result<std::string> SupervisorRunner::reload() {
     settings_ = next;
     context_.loaded = std::move(loaded);
     heartbeat_limits_.hang_timeout = settings_.hang_timeout;
-    machine_.set_limits(make_plan(settings_, *context_.options, context_.bridge_detail.empty()));
+    machine_.set_limits(
+        make_plan(settings_, *context_.options, context_.bridge_detail.empty(), context_.speech != nullptr));
     mode_.configure(settings_.ws_mode, context_.mode_source);
     std::string text = children_change ? "settings changed" : "nothing changed";
     const TimePoint now = Clock::now();

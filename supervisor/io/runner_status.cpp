@@ -41,6 +41,7 @@ const char* role_name(SeatRole role) {
             return "outgoing";
         case SeatRole::current:
         case SeatRole::bridge:
+        case SeatRole::speech:
             break;
     }
     return "current";
@@ -56,13 +57,12 @@ std::uint64_t SupervisorRunner::log_losses(const NameRecord& record, const Child
 
 ChildView SupervisorRunner::child_view(const Seat& seat, TimePoint now) const {
     ChildView view;
-    const bool is_bridge = seat.role == SeatRole::bridge;
-    view.slot = is_bridge ? "bridge" : std::to_string(seat.number);
+    view.slot = slot_name(seat);
     view.role = role_name(seat.role);
     view.state = seat.slot.state();
     view.restarts = seat.spawns > 0 ? seat.spawns - 1 : 0;
     const ChildProcess* child = child_of(seat.id);
-    if (const auto found = names_.find(is_bridge ? "bridge" : "worker-" + view.slot); found != names_.end()) {
+    if (const auto found = names_.find(child_name(seat)); found != names_.end()) {
         view.last_exit = found->second.last_exit;
         view.log_dropped = log_losses(found->second, child);
     }
@@ -77,9 +77,9 @@ ChildView SupervisorRunner::child_view(const Seat& seat, TimePoint now) const {
         view.calls = entry.calls.load();
         view.calls_served = entry.calls_served.load();
         view.requests = entry.requests.load();
-        if (const auto beat = entry.heartbeat_ns.load(); beat != 0) {
-            view.heartbeat = std::max(Duration::zero(), now - TimePoint(std::chrono::nanoseconds(beat)));
-        }
+    }
+    if (const auto beat = heartbeat_of(*child)) {
+        view.heartbeat = std::max(Duration::zero(), now - *beat);
     }
     return view;
 }
@@ -109,6 +109,8 @@ StatusView SupervisorRunner::status_view() const {
             if (bridge_beat_at_) {
                 view.bridge->heartbeat = now - *bridge_beat_at_;
             }
+        } else if (seat.role == SeatRole::speech) {
+            view.speech = child_view(seat, now);
         } else {
             view.workers.push_back(child_view(seat, now));
         }
@@ -126,6 +128,7 @@ StatusView SupervisorRunner::status_view() const {
     view.calls_resumed = context_.slab->resumed.load();
     view.calls_poisoned = keeper_.vault().poisoned();
     view.bridge_detail = context_.bridge_detail;
+    view.speech_detail = context_.speech_detail;
     view.problems = problems();
     view.upgrade = upgrade_.record();
     return view;
@@ -134,25 +137,25 @@ StatusView SupervisorRunner::status_view() const {
 std::vector<Problem> SupervisorRunner::problems() const {
     std::vector<Problem> list = context_.problems;
     for (const Seat& seat : machine_.seats()) {
-        const bool is_bridge = seat.role == SeatRole::bridge;
-        const std::string slot = is_bridge ? "bridge" : std::to_string(seat.number);
-        const auto found = names_.find(is_bridge ? "bridge" : "worker-" + slot);
+        const std::string slot = slot_name(seat);
+        const std::string whose = seat.role == SeatRole::bridge   ? "the bridge"
+                                  : seat.role == SeatRole::speech ? "the speech helper"
+                                                                  : "worker " + slot;
+        const auto found = names_.find(child_name(seat));
         if (found != names_.end() && !found->second.spawn_fault.empty()) {
-            list.push_back(
-                {"spawn_failed",
-                 (is_bridge ? "the bridge" : "worker " + slot) + " could not be started: " + found->second.spawn_fault,
-                 "raise the limit of open files or processes; it is tried again by itself"});
+            list.push_back({"spawn_failed", whose + " could not be started: " + found->second.spawn_fault,
+                            "raise the limit of open files or processes; it is tried again by itself"});
         }
         if (seat.slot.state() != SlotState::held) {
             continue;
         }
-        std::string cause = (is_bridge ? "the bridge" : "worker " + slot) + " is held and not started again";
+        std::string cause = whose + " is held and not started again";
         if (found != names_.end() && found->second.last_exit) {
             const ExitRecord& exit = *found->second.last_exit;
             cause += "; it ended by " + exit.cause;
             cause += exit.log.empty() ? "" : "; its last line: " + exit.log.back();
         }
-        list.push_back({is_bridge ? "bridge_held" : "slot_held", cause, "agentlocator restart " + slot});
+        list.push_back({is_worker(seat.role) ? "slot_held" : slot + "_held", cause, "agentlocator restart " + slot});
     }
     if (const ModeView mode = mode_.view(); mode.mode != WsMode::ai) {
         list.push_back({"mode_not_ai",

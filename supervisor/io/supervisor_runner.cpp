@@ -26,15 +26,16 @@ std::int64_t milliseconds(Duration duration) {
 
 }  // namespace
 
-SupervisorPlan make_plan(const Settings& settings, const RunOptions& options, bool bridge) {
+SupervisorPlan make_plan(const Settings& settings, const RunOptions& options, bool bridge, bool speech) {
     SupervisorPlan plan;
     plan.workers = settings.workers;
     plan.bridge = bridge;
+    plan.speech = speech;
     plan.worker_limits.start = options.start_timeout;
     plan.worker_limits.drain = settings.drain_timeout;
     plan.worker_limits.term = settings.term_timeout;
-    plan.bridge_limits = plan.worker_limits;
-    plan.bridge_limits.drain = Duration::zero();
+    plan.helper_limits = plan.worker_limits;
+    plan.helper_limits.drain = Duration::zero();
     plan.restart.crash_limit = settings.crash_limit;
     plan.restart.crash_window = settings.crash_window;
     plan.restart.healthy = options.healthy_after;
@@ -45,7 +46,7 @@ SupervisorRunner::SupervisorRunner(RunContext context)
     : context_(std::move(context)),
       settings_(context_.loaded.parsed.settings),
       loop_(*context_.loop),
-      machine_(make_plan(settings_, *context_.options, context_.bridge_detail.empty())),
+      machine_(make_plan(settings_, *context_.options, context_.bridge_detail.empty(), context_.speech != nullptr)),
       mode_(settings_.ws_mode, context_.mode_source, context_.options->enforce_ai),
       heartbeat_limits_{.hang_timeout = settings_.hang_timeout},
       registry_(settings_.runtime_dir, context_.instance),
@@ -206,10 +207,9 @@ void SupervisorRunner::announce(const Seat& seat) {
         say(log_line("restart_delayed",
                      {{"child", name}, {"delay_ms", milliseconds(*seat.slot.deadline() - Clock::now())}}));
     } else if (state == SlotState::held) {
-        const std::string target = seat.role == SeatRole::bridge ? "bridge" : std::to_string(seat.number);
         say(log_line("slot_held", {{"child", name},
                                    {"cause", record.last_exit ? record.last_exit->cause : "unknown"},
-                                   {"remedy", "agentlocator restart " + target}}));
+                                   {"remedy", "agentlocator restart " + slot_name(seat)}}));
     }
 }
 
@@ -296,6 +296,17 @@ void SupervisorRunner::begin_stop() {
     perform();
 }
 
+// Of a worker in the slab, of the speech helper on its page. Nothing: it never beat, or does not have to.
+std::optional<TimePoint> SupervisorRunner::heartbeat_of(const ChildProcess& child) const {
+    if (child.spec().is_speech) {
+        return context_.speech->heartbeat.last();
+    }
+    const std::int64_t beat =
+        child.spec().is_worker ? context_.slab->workers[child.spec().entry].heartbeat_ns.load(std::memory_order_relaxed)
+                               : 0;
+    return beat == 0 ? std::nullopt : std::optional(TimePoint(std::chrono::nanoseconds(beat)));
+}
+
 void SupervisorRunner::arm_heartbeats(TimePoint when) {
     loop_.cancel(heartbeat_timer_);
     heartbeat_timer_ = loop_.call_at(when, [this, when] {
@@ -305,12 +316,11 @@ void SupervisorRunner::arm_heartbeats(TimePoint when) {
         for (const Seat& seat : machine_.seats()) {
             const ChildProcess* child = child_of(seat.id);
             const SlotState state = seat.slot.state();
-            if (child == nullptr || !child->spec().is_worker ||
-                (state != SlotState::serving && state != SlotState::draining)) {
+            const bool beats = child != nullptr && (child->spec().is_worker || child->spec().is_speech);
+            if (!beats || (state != SlotState::serving && state != SlotState::draining)) {
                 continue;
             }
-            const auto& entry = context_.slab->workers[child->spec().entry];
-            const TimePoint beat{std::chrono::nanoseconds(entry.heartbeat_ns.load(std::memory_order_relaxed))};
+            const TimePoint beat = heartbeat_of(*child).value_or(TimePoint());
             samples.push_back({seat.id, std::max(beat, seat.slot.ready_at())});
         }
         if (samples.empty()) {
@@ -322,7 +332,8 @@ void SupervisorRunner::arm_heartbeats(TimePoint when) {
         }
         for (const SeatId seat : round.hung) {
             ChildProcess* child = child_of(seat);
-            say(log_line("worker_hung", {{"child", child->spec().name}, {"pid", child->pid()}}));
+            say(log_line(child->spec().is_worker ? "worker_hung" : "child_hung",
+                         {{"child", child->spec().name}, {"pid", child->pid()}}));
             child->notes.hung = true;
             machine_.on_hang(now, seat, actions_);
         }

@@ -25,6 +25,7 @@
 #include "supervisor/io/port_proof.hpp"
 #include "supervisor/io/program_check.hpp"
 #include "supervisor/io/public_socket.hpp"
+#include "supervisor/io/speech_seat.hpp"
 #include "supervisor/line_history.hpp"
 #include "supervisor/mode_control.hpp"
 #include "supervisor/run.hpp"
@@ -42,6 +43,8 @@ struct RunContext {
     std::string build;
     std::string started_at;
     std::string bridge_detail;      // Not empty: why no bridge is started.
+    std::string speech_detail;      // The same for the speech helper.
+    SpeechSeat* speech = nullptr;   // Nothing when there is no helper.
     std::vector<Problem> problems;  // Found at the start; they stay.
     PublicSocket* socket = nullptr;
     CallSlab* slab = nullptr;
@@ -54,10 +57,11 @@ struct RunContext {
     EventLoop* loop = nullptr;
 };
 
-[[nodiscard]] std::string child_name(const Seat& seat);  // "worker-1", "bridge"
+[[nodiscard]] std::string child_name(const Seat& seat);  // "worker-1", "bridge", "speech": log and history.
+[[nodiscard]] std::string slot_name(const Seat& seat);   // "1", "bridge", "speech": as people name it.
 
 // Limits of the machine from the settings.
-[[nodiscard]] SupervisorPlan make_plan(const Settings& settings, const RunOptions& options, bool bridge);
+[[nodiscard]] SupervisorPlan make_plan(const Settings& settings, const RunOptions& options, bool bridge, bool speech);
 
 class SupervisorRunner final : private ChildEvents {
 public:
@@ -126,6 +130,7 @@ private:
     void arm_heartbeats(TimePoint when);
     void on_bridge_beat(const ChildProcess& child, BridgeBeat beat);
     void arm_bridge_watch(TimePoint when, std::uint64_t serial);
+    [[nodiscard]] std::optional<TimePoint> heartbeat_of(const ChildProcess& child) const;
     void arm_watchdog();
     void on_port_verdict(const PortProof::Verdict& verdict);
     void schedule_registry();

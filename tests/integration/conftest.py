@@ -24,4 +24,5 @@ def place(folder):
         AGENTLOCATOR_DATA_DIR=folder / "data",
         PORT=support.free_port(),
         ENABLE_WA_BAILEYS="false",
+        ENABLE_SPEECH_HELPER="false",  # Of no use to most; those who talk turn it on.
     )

@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "common/io/event_loop.hpp"
+#include "common/speech_message.hpp"  // speech_socket_variable
 #include "worker/agent/provider.hpp"
 
 namespace agentlocator {
 
 class SpeechLink;
-inline constexpr char speech_socket_variable[] = "AGENTLOCATOR_SPEECH_SOCKET";  // Set by the supervisor for workers.
 
 // Shared by the two providers, and by every operation while it runs. It must not outlive the loop.
 [[nodiscard]] std::shared_ptr<SpeechLink> make_speech_link(EventLoop& loop, std::string socket_path);

@@ -57,6 +57,33 @@ TEST_CASE("child_environment: the validated value wins over what leaked in, and 
     CHECK(values(made, "PORT") == Values{"5000"});
 }
 
+TEST_CASE("child_environment: the speech helper gets what it needs by name, and nobody's key") {
+    const ChildIdentity speech{.is_worker = false,
+                               .is_speech = true,
+                               .slot = "speech",
+                               .entry = 0,
+                               .serial = 11,
+                               .instance = "0123",
+                               .build = "b"};
+    const auto made = child_environment({"PATH=/bin", "OPENAI_API_KEY=x", "TWILIO_API_KEY=x", "SOME_TOKEN=x"},
+                                        settings(), {"DEEPGRAM_API_KEY=y"}, speech);
+    CHECK(values(made, "PATH") == Values{"/bin"});
+    CHECK(values(made, "EMBEDDED_TTS_WPM") == Values{"150"});
+    CHECK(values(made, "LISTEN_FDNAMES") == Values{"speech:heartbeat"});
+    CHECK(values(made, "LISTEN_FDS") == Values{"2"});
+    for (const std::string& entry : made) {
+        CHECK(entry.find("KEY") == std::string::npos);
+        CHECK(entry.find("TOKEN") == std::string::npos);
+        CHECK_FALSE(entry.starts_with("TWILIO"));
+    }
+}
+
+TEST_CASE("child_environment: a worker is told where the speech helper listens") {
+    const auto made = child_environment({}, settings(), {}, worker);
+    REQUIRE(values(made, "AGENTLOCATOR_SPEECH_SOCKET").size() == 1);
+    CHECK(values(made, "AGENTLOCATOR_SPEECH_SOCKET").front().ends_with("/speech.sock"));
+}
+
 TEST_CASE("child_environment: the bridge gets no key of Twilio and no descriptors") {
     const auto made = child_environment({"TWILIO_API_KEY=x"}, settings(), {"TWILIO_OTHER=y"}, bridge);
     CHECK(std::none_of(made.begin(), made.end(), [](const auto& entry) { return entry.starts_with("TWILIO_"); }));

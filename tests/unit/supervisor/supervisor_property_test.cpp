@@ -147,12 +147,14 @@ private:
             REQUIRE(seat.slot.deadline().has_value() == timed);  // 6: no forgotten and no stray timer.
             const bool alive = std::find(alive_.begin(), alive_.end(), seat.id) != alive_.end();
             REQUIRE(seat.slot.has_process() == alive);
-            current[seat.number] += seat.role == SeatRole::current || seat.role == SeatRole::bridge ? 1 : 0;
-            living[seat.number] += alive ? 1 : 0;
+            constexpr std::uint32_t speech = 1'000'000;  // A number of its own: the bridge has 0.
+            const std::uint32_t key = seat.role == SeatRole::speech ? speech : seat.number;
+            current[key] += seat.role == SeatRole::current || !is_worker(seat.role) ? 1 : 0;
+            living[key] += alive ? 1 : 0;
         }
         for (const auto& [number, count] : current) {
             REQUIRE(count <= 1);
-            REQUIRE(living[number] <= (number == 0 ? 1 : 2));  // Two only inside a hand-over, never two bridges.
+            REQUIRE(living[number] <= (number == 0 || number > workers_max ? 1 : 2));  // Two only inside a hand-over, never two helpers.
         }
         for (const SeatId seat : alive_) {
             REQUIRE(machine_.find(seat) != nullptr);  // No process is ever forgotten.
@@ -181,7 +183,8 @@ TEST_CASE("supervisor: invariants hold under random events, and every stop ends"
         SupervisorPlan plan;
         plan.workers = static_cast<std::uint32_t>(random() % 3 + 1);
         plan.bridge = random() % 2 == 0;
-        plan.bridge_limits.drain = 0s;
+        plan.speech = random() % 2 == 0;
+        plan.helper_limits.drain = 0s;
         World world(random, plan);
         for (int event = 0; event < events_each; ++event) {
             world.step();

@@ -15,7 +15,7 @@ SupervisorPlan plan(std::uint32_t workers, bool bridge = false) {
     SupervisorPlan made;
     made.workers = workers;
     made.bridge = bridge;
-    made.bridge_limits.drain = 0s;
+    made.helper_limits.drain = 0s;
     return made;
 }
 
@@ -108,6 +108,59 @@ TEST_CASE("supervisor: one held worker degrades, all held workers end the run wi
     CHECK_FALSE(bench.machine.finished(bench.now).has_value());
     bench.exit(bridge);
     CHECK(bench.machine.finished(bench.now) == ExitCode::unavailable);
+}
+
+TEST_CASE("supervisor: the speech helper is a seat of its own") {
+    SupervisorPlan with_speech = plan(1, true);
+    with_speech.speech = true;
+    Bench bench(with_speech);
+    CHECK(bench.take().size() == 3);
+    bench.all_ready();
+    const SeatId speech = bench.seat(0, SeatRole::speech);
+
+    SUBCASE("a crash is answered with a start, and touches nobody else") {
+        bench.exit(speech);
+        while (bench.state(speech) == SlotState::waiting) {
+            bench.now = std::max(bench.now, *bench.machine.find(speech)->slot.deadline());
+            bench.machine.on_deadline(bench.now, bench.out);
+        }
+        CHECK(bench.take() == SeatActions{{speech, SlotAction::spawn}});
+    }
+    SUBCASE("a crash loop is held and degrades the state; a restart of it releases it alone") {
+        bench.hold(speech);
+        for (const SeatAction& action : bench.take()) {
+            CHECK(action.seat == speech);
+        }
+        CHECK(bench.machine.state() == SupervisorState::degraded);
+        REQUIRE(bench.machine.restart(bench.now, {Kind::speech, 0}, false, bench.out).has_value());
+        CHECK(bench.take() == SeatActions{{speech, SlotAction::spawn}});
+    }
+    SUBCASE("a restart of the bridge does not touch it, one of all does, rolling or not") {
+        REQUIRE(bench.machine.restart(bench.now, {Kind::bridge, 0}, false, bench.out).has_value());
+        for (const SeatAction& action : bench.take()) {
+            CHECK(action.seat != speech);
+        }
+        REQUIRE(bench.machine.restart(bench.now, {Kind::all, 0}, true, bench.out).has_value());
+        const SeatActions actions = bench.take();
+        CHECK(std::count(actions.begin(), actions.end(), SeatAction{speech, SlotAction::terminate}) == 1);
+    }
+    SUBCASE("a hang is aborted") {
+        bench.machine.on_hang(bench.now, speech, bench.out);
+        CHECK(bench.take() == SeatActions{{speech, SlotAction::abort}});
+    }
+    SUBCASE("a stop ends it, and waits for it") {
+        bench.machine.on_stop(bench.now, bench.out);
+        bench.exit(bench.seat(1));
+        bench.exit(bench.seat(0, SeatRole::bridge));
+        CHECK_FALSE(bench.machine.finished(bench.now).has_value());
+        bench.exit(speech);
+        CHECK(bench.machine.finished(bench.now) == ExitCode::ok);
+    }
+}
+
+TEST_CASE("supervisor: without a speech helper there is none to restart") {
+    Bench bench(plan(1));
+    CHECK_FALSE(bench.machine.restart(bench.now, {Kind::speech, 0}, false, bench.out).has_value());
 }
 
 TEST_CASE("supervisor: stop drains the workers, terminates the bridge, and is finished when nothing is left") {
