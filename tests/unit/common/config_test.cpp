@@ -92,6 +92,28 @@ TEST_CASE("config: defaults follow the machine") {
     CHECK(parse_settings({}, other).settings.runtime_dir == "/tmp/agentlocator-1000");
 }
 
+TEST_CASE("config: seconds are taken with up to three decimals, at both ends of their range and not past them") {
+    struct Limit {
+        const char* name;
+        const char *below, *min, *max, *above;
+    };
+    for (const Limit& limit :
+         {Limit{"MIN_UTT_SEC", "0.019", "0.02", "2", "2.001"}, Limit{"MAX_UTT_SEC", "0.999", "1", "55", "55.001"},
+          Limit{"MAX_CALL_SEC", "-1", "0", "86400", "86400.001"}}) {
+        CHECK_FALSE(fault(limit.name, limit.below).empty());
+        CHECK(fault(limit.name, limit.min).empty());
+        CHECK(fault(limit.name, limit.max).empty());
+        CHECK_FALSE(fault(limit.name, limit.above).empty());
+        CHECK(view_value(parse({{limit.name, limit.min}}), limit.name) == limit.min);
+    }
+    CHECK(parse({{"MIN_UTT_SEC", "0.12"}}).settings.min_utterance == 120ms);
+    CHECK(parse({{"MAX_UTT_SEC", "7.5"}}).settings.max_utterance == 7500ms);
+    for (const char* bad : {".", "1.", ".5", "0.1234", "1,5", "1.-5", "x", "99999999999"}) {
+        CAPTURE(bad);
+        CHECK_FALSE(fault("MIN_UTT_SEC", bad).empty());
+    }
+}
+
 TEST_CASE("config: every number is taken at both ends of its range and refused one past them") {
     struct Limit {
         const char* name;
@@ -106,6 +128,16 @@ TEST_CASE("config: every number is taken at both ends of its range and refused o
                             {"HTTP_HEADER_TIMEOUT_MS", 100, 120000},
                             {"HTTP_IDLE_TIMEOUT_MS", 100, 3600000},
                             {"STREAM_TIMEOUT_MS", 1000, 600000},
+                            {"VAD_RMS", 10, 10000},
+                            {"VAD_HANGOVER_MS", 100, 5000},
+                            {"BARGE_IN_VOICE_FRAMES", 1, 20},
+                            {"BARGE_IN_RAISE_DB", 0, 30},
+                            {"BARGE_IN_GRACE_MS", 0, 10000},
+                            {"BACKCHANNEL_MS", 0, 5000},
+                            {"REPLY_REFRACTORY_MS", 0, 10000},
+                            {"THINKING_HINT_MS", 0, 60000},
+                            {"AGENT_MUTE_MS", 500, 60000},
+                            {"SILENCE_PROMPT_MS", 1000, 120000},
                             {"DRAIN_TIMEOUT_MS", 0, 7200000},
                             {"TERM_TIMEOUT_MS", 100, 600000},
                             {"HANG_TIMEOUT_MS", 500, 600000},
