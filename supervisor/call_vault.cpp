@@ -233,6 +233,10 @@ void CallVault::restore_kept(std::uint32_t slot, std::uint64_t call) {
     }
 }
 
+bool CallVault::calls_wait() const {
+    return std::ranges::any_of(calls_, [](const auto& call) { return call.second.state == State::waiting; });
+}
+
 bool CallVault::at_rest() const {
     return std::all_of(calls_.begin(), calls_.end(),
                        [](const auto& entry) { return entry.second.state == State::serving; });

@@ -67,6 +67,8 @@ public:
     // False for a call that has ended already: another may have its slot, and another worker's packets come first.
     [[nodiscard]] bool is_current(const ControlPacket& packet) const;
     [[nodiscard]] bool entry_free(std::uint32_t worker) const;
+    // A call has nobody who could serve it.
+    [[nodiscard]] bool calls_wait() const;
     // No call is between two workers.
     [[nodiscard]] bool at_rest() const;
     [[nodiscard]] std::uint64_t call_in(std::uint32_t slot) const;  // 0: none.

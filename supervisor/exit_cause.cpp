@@ -62,7 +62,7 @@ ExitKind exit_kind(const ExitFacts& facts, bool is_bridge) {
         return ExitKind::ordinary;
     }
     if (!facts.code) {
-        return facts.call_in_hand ? ExitKind::of_a_call : ExitKind::ordinary;
+        return facts.call_in_hand ? ExitKind::of_a_call : facts.calls_wait ? ExitKind::awaited : ExitKind::ordinary;
     }
     const int code = *facts.code;
     const bool permanent = code == to_int(ExitCode::usage) || code == to_int(ExitCode::bad_config) ||

@@ -17,6 +17,7 @@ struct ExitFacts {
     bool hung = false;                    // We ended it because its heartbeat stopped.
     bool start_too_slow = false;          // We ended it because it did not become ready.
     bool call_in_hand = false;            // It died while it handled a call's bytes.
+    bool calls_wait = false;              // Calls have no other worker to go to.
 };
 
 // "signal 9 (SIGKILL)", "exit code 78 (wrong settings)", "hung: no heartbeat, aborted by us, signal 6 (SIGABRT)".

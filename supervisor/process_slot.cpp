@@ -1,5 +1,7 @@
 #include "supervisor/process_slot.hpp"
 
+#include <algorithm>
+
 #include "common/ensure.hpp"
 
 namespace agentlocator {
@@ -87,12 +89,15 @@ SlotAction ProcessSlot::stop_with(TimePoint now, Step step) {
     ensure_failed("Step is known", __FILE__, __LINE__);
 }
 
-SlotAction ProcessSlot::crash(TimePoint now, Duration served, std::uint64_t random) {
-    const RestartVerdict verdict = policy_.on_crash(now, served, random);
+SlotAction ProcessSlot::crash(TimePoint now, Duration served, bool awaited, std::uint64_t random) {
+    RestartVerdict verdict = policy_.on_crash(now, served, random);
     if (verdict.hold) {
         permanent_ = false;
         rest(SlotState::held);
         return SlotAction::none;
+    }
+    if (awaited) {
+        verdict.delay = std::min(verdict.delay, policy_.first_delay(random));
     }
     if (verdict.delay == Duration::zero()) {
         return spawn(now);
@@ -172,10 +177,12 @@ SlotAction ProcessSlot::on_exited(TimePoint now, ExitKind kind, std::uint64_t ra
     }
     if (kind == ExitKind::of_a_call) {
         state_ = SlotState::waiting;
-        deadline_ = now + policy_.on_call_death(random);
+        deadline_ = now + policy_.first_delay(random);
         return SlotAction::none;
     }
-    return crash(now, was_serving ? now - ready_at_ : served_, random);
+    // A child that never became ready would wait for nobody: it backs off as ever.
+    const Duration served = was_serving ? now - ready_at_ : served_;
+    return crash(now, served, kind == ExitKind::awaited && served > Duration::zero(), random);
 }
 
 SlotAction ProcessSlot::on_hang(TimePoint now) {

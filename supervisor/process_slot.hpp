@@ -39,6 +39,7 @@ enum class SlotAction : std::uint8_t {
 enum class ExitKind : std::uint8_t {
     ordinary,   // Whether it was a crash depends on what we had asked for.
     permanent,  // It says that starting it again cannot help (wrong settings, missing program): hold at once.
+    awaited,    // As ordinary, but calls have no other worker to go to.
     of_a_call,  // A call's bytes were being handled: the call is judged (CallVault), not the slot.
 };
 
@@ -87,7 +88,7 @@ private:
 
     SlotAction spawn(TimePoint now);
     SlotAction stop_with(TimePoint now, Step step);
-    SlotAction crash(TimePoint now, Duration served, std::uint64_t random);
+    SlotAction crash(TimePoint now, Duration served, bool awaited, std::uint64_t random);
     void rest(SlotState state);
 
     SlotLimits limits_;

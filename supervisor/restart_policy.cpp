@@ -43,7 +43,7 @@ Duration RestartPolicy::on_spawn_failed(std::uint64_t random) {
     return delay;
 }
 
-Duration RestartPolicy::on_call_death(std::uint64_t random) const {
+Duration RestartPolicy::first_delay(std::uint64_t random) const {
     return Duration(static_cast<Duration::rep>(random % (static_cast<std::uint64_t>(limits_.base.count()) + 1)));
 }
 

@@ -33,9 +33,10 @@ public:
     [[nodiscard]] RestartVerdict on_crash(TimePoint now, Duration served, std::uint64_t random);
     // The machine had no process, memory or descriptor to give: back off, but never hold, since it heals by itself.
     [[nodiscard]] Duration on_spawn_failed(std::uint64_t random);
-    // A call's bytes ended the process. Such a call is closed at its second death, so that few calls end few workers:
-    // never held and never slowed down, or one caller could empty the pool.
-    [[nodiscard]] Duration on_call_death(std::uint64_t random) const;
+    // The delay of a first crash, whatever the past. For a process that a call's bytes ended: such a call is closed at
+    // its second death, so that few calls end few workers, and one caller must not empty the pool. And for one whose
+    // calls have no other worker to go to: the crash counts, but callers do not sit out the backoff.
+    [[nodiscard]] Duration first_delay(std::uint64_t random) const;
     // An operator asked for a restart: the past does not count.
     void forgive();
     void set_limits(RestartLimits limits) { limits_ = limits; }

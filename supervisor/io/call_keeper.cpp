@@ -210,6 +210,7 @@ CallKeeper::WorkerEnd CallKeeper::on_died(std::uint32_t worker) {
     VaultCommands commands;
     WorkerEnd end;
     end.call_in_hand = vault_.on_died(worker, commands);
+    end.calls_wait = vault_.calls_wait();
     perform(commands);
     end.unsaid = take_unsaid(worker);
     slab_.workers[worker].seat.store(0);

@@ -56,6 +56,7 @@ public:
     struct WorkerEnd {
         std::string unsaid;         // Log lines it had not written yet.
         bool call_in_hand = false;  // It died while it handled a call's bytes.
+        bool calls_wait = false;    // Nobody else lives who could take its calls.
     };
     // Its calls go to the living.
     [[nodiscard]] WorkerEnd on_died(std::uint32_t worker);

@@ -211,7 +211,9 @@ void SupervisorRunner::bury(ChildProcess& child) {
     const std::string serial = std::to_string(child.spec().serial);
     child.drain_output();
     if (child.spec().is_worker) {
-        facts->call_in_hand = end_worker(child);
+        const CallKeeper::WorkerEnd end = end_worker(child);
+        facts->call_in_hand = end.call_in_hand;
+        facts->calls_wait = end.calls_wait;
     } else {
         bridge_beat_.reset();
         bridge_beat_at_.reset();
@@ -251,12 +253,12 @@ void SupervisorRunner::record_exit(const ChildProcess& child, const ExitFacts& f
     record.last_exit = std::move(exit);
 }
 
-// Its calls go on elsewhere; lines that its log thread had not written out are told. True: it died with a call in hand.
-bool SupervisorRunner::end_worker(ChildProcess& child) {
+// Its calls go on elsewhere; lines that its log thread had not written out are told.
+CallKeeper::WorkerEnd SupervisorRunner::end_worker(ChildProcess& child) {
     context_.slab->calls_served_before.fetch_add(keeper_.entry(child.spec().entry).calls_served.load());
-    const CallKeeper::WorkerEnd end = keeper_.on_died(child.spec().entry);
+    CallKeeper::WorkerEnd end = keeper_.on_died(child.spec().entry);
     tell_lines(child.spec().name, end.unsaid);
-    return end.call_in_hand;
+    return end;
 }
 
 void SupervisorRunner::sweep(const std::string& serial) {

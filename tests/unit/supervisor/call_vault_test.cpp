@@ -67,10 +67,13 @@ TEST_CASE("call_vault: when nobody lives the calls wait for the next worker") {
     VaultUnderTest t;
     t.ready(0);
     t.open(0, 10, 1);
+    CHECK_FALSE(t.vault.calls_wait());
     t.vault.on_died(0, t.out);
     CHECK(t.take().empty());
+    CHECK(t.vault.calls_wait());
     CHECK_FALSE(t.vault.entry_free(0));
     t.ready(5);
+    CHECK_FALSE(t.vault.calls_wait());
     const auto commands = t.take();
     REQUIRE(commands.size() == 1);
     CHECK(commands[0].worker == 5);

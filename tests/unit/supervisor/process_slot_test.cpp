@@ -291,3 +291,38 @@ TEST_CASE("process_slot: deaths of a call's bytes neither hold the slot nor slow
     CHECK(slot.policy().crashes_in_window(t) == 0);
     CHECK(slot.policy().level() == 0);
 }
+
+TEST_CASE("process_slot: a worker whose calls wait for it starts soon, but its crashes count") {
+    ProcessSlot slot(limits, {.crash_limit = 20, .crash_window = std::chrono::hours(1)});
+    TimePoint t = now;
+    (void)slot.on_start(t);
+    for (int crash = 1; crash < 20; ++crash) {
+        (void)slot.on_ready(t);
+        t += 500ms;
+        CHECK(slot.on_exited(t, ExitKind::awaited, ~0ULL - static_cast<std::uint64_t>(crash)) == Action::none);
+        REQUIRE(slot.state() == State::waiting);
+        CHECK(*slot.deadline() - t <= RestartLimits{}.base);
+        t = *slot.deadline();
+        CHECK(slot.on_deadline(t) == Action::spawn);
+    }
+    (void)slot.on_ready(t);
+    t += 500ms;
+    CHECK(slot.on_exited(t, ExitKind::awaited, 7) == Action::none);
+    CHECK(slot.state() == State::held);
+}
+
+TEST_CASE("process_slot: one that never became ready backs off though calls wait") {
+    ProcessSlot slot(limits, {.crash_limit = 0});
+    TimePoint t = now;
+    (void)slot.on_start(t);
+    for (int crash = 0; crash < 8; ++crash) {
+        (void)slot.on_exited(t, ExitKind::awaited, ~0ULL);
+        if (slot.state() == State::waiting) {
+            t = *slot.deadline();
+            (void)slot.on_deadline(t);
+        }
+    }
+    (void)slot.on_exited(t, ExitKind::awaited, static_cast<std::uint64_t>(RestartLimits{}.base.count() * 20));
+    REQUIRE(slot.state() == State::waiting);
+    CHECK(*slot.deadline() - t > RestartLimits{}.base);
+}
