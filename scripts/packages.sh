@@ -36,7 +36,6 @@ python3-eventlet        the stale server, as it ran
 python3-flask           the stale server, as it ran
 systemd                 systemd-analyze checks the units in deploy/
 postgresql              the store's tests run on a server of their own, never on a running one
-openssl                 certificates for the fake services of the tests
 procps                  ps and pgrep, to look at processes from outside
 END
 

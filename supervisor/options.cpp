@@ -168,6 +168,8 @@ void add_looking(CLI::App& app, Parsed& parsed) {
                 "  agentlocator business add \"Leah's flats\" --voice +97236123456\n");
     add_command(app, parsed, "retention", "Delete transcripts and recordings that are too old, now",
                 "  agentlocator retention\n");
+    add_command(app, parsed, "chat", "Talk to the agent by keyboard; a line of digits, * and # is keys",
+                "  agentlocator chat\n  AGENT_LANGUAGE=en-US agentlocator chat\n");
 }
 
 // Performed by agentlocator-records.
@@ -267,6 +269,9 @@ Options parse_options(const std::vector<std::string>& arguments) {
     }
     if (!arguments.empty() && (arguments[0] == "say" || arguments[0] == "hear")) {
         return {SpeechCommand{arguments}, {}, {}};
+    }
+    if (arguments.size() == 1 && arguments[0] == "chat") {
+        return {CallCommand{{}, "agentlocator-chat"}, {}, {}};
     }
     CLI::App app("Answers a business's telephone and WhatsApp: starts, watches and repairs the processes that do.",
                  "agentlocator");

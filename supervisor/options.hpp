@@ -59,8 +59,10 @@ struct ConfigCommand {
 struct VersionCommand {
     bool json = false;
 };
+// A command that is a program of its own beside this one.
 struct CallCommand {
-    std::vector<std::string> arguments;  // For agentlocator-call, untouched.
+    std::vector<std::string> arguments;  // Untouched.
+    std::string program = "agentlocator-call";
 };
 struct WhatsAppCommand {
     std::vector<std::string> arguments;  // For baileys-bridge/whatsapp.js, untouched.

@@ -198,7 +198,7 @@ std::vector<std::string> own_environment() {
 }  // namespace
 
 int perform_command(const CallCommand& call, const Options&) {
-    return become({executable_folder() + "/agentlocator-call"}, call.arguments, own_environment());
+    return become({executable_folder() + "/" + call.program}, call.arguments, own_environment());
 }
 
 // The launcher knows where Node and the bridge's folder are; the settings say where the bridge listens.

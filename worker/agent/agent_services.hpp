@@ -79,7 +79,6 @@ struct AgentServices {
     ProviderChain<SttProvider> stt;
     ProviderChain<LlmProvider> llm;
     ProviderChain<TtsProvider> tts;
-    std::unique_ptr<RealtimeProvider> realtime;
     std::string prompt;  // AGENT_PROMPT_FILE's text; empty: the shipped one.
     AgentMetrics metrics{};
     FaultLines faults{};

@@ -55,7 +55,11 @@ void CallAgent::on_message(const ToAgentMessage& message, TimePoint now) {
     if (over_) {
         return;
     }
-    turn_ = std::max(turn_, message.turn);
+    // A turn that only began may be dropped, and its number used again.
+    if (message.kind != ToAgent::utterance_began && message.kind != ToAgent::audio &&
+        message.kind != ToAgent::utterance_dropped) {
+        turn_ = std::max(turn_, message.turn);
+    }
     switch (message.kind) {
         case ToAgent::call_started:
             on_started(message.payload, now);
@@ -150,7 +154,7 @@ void CallAgent::on_ended(std::string_view reason) {
     speculation_.reset();
     abandon_answer();
     transfer_.reset();
-    if (reason != "moved") {
+    if (reason != "moved" && reason != "lost") {  // Both may go on elsewhere.
         CallFact fact;
         fact.call_sid = call_sid_;
         fact.from = from_;
@@ -306,6 +310,9 @@ void CallAgent::on_key(std::uint32_t turn, char key, TimePoint now) {
 
 void CallAgent::on_key_pause(TimePoint now) {
     key_due_.reset();
+    if (mode_ == Mode::script ? !dialogue_.key_pause() : keys_.empty()) {
+        return;  // Words came after the digits and were answered.
+    }
     owe(turn_, now);
     if (mode_ == Mode::script) {
         answer_by_script(turn_, dialogue_.on_key_pause(), now);

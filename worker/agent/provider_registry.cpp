@@ -45,7 +45,7 @@ ChosenChain choose_chain(std::string_view setting, std::string_view chain,
             continue;
         }
         if (!found->missing.empty()) {
-            chosen.notes.push_back(prefix + " is left out; set " + found->missing);
+            chosen.notes.push_back(prefix + " is left out: " + found->missing);
             continue;
         }
         const auto index = static_cast<std::size_t>(found - candidates.begin());

@@ -297,7 +297,6 @@ public:
                                                                   .stt = {},
                                                                   .llm = {},
                                                                   .tts = {},
-                                                                  .realtime = {},
                                                                   .prompt = {}});
         services_->settings.language = options.language;
         services_->settings.transfer_number = options.transfer_number;
@@ -334,6 +333,7 @@ public:
                     CHECK(message.sentence + 1 >= next_);  // Gaps: what was cancelled before it was told.
                     playing_[{message.turn, message.sentence}] += message.payload.size();
                     spoke_ = true;
+                    spoke_since_done_ = true;
                 }
                 break;
             case FromAgent::sentence_done:
@@ -348,8 +348,10 @@ public:
                 break;
             case FromAgent::turn_done:
                 if (message.turn >= newest_) {
-                    CHECK(owed > 0);
-                    --owed;
+                    // Answered, or said of its own accord: digits ended by a pause, a transfer that failed.
+                    CHECK((owed > 0 || spoke_since_done_));
+                    owed = 0;
+                    spoke_since_done_ = false;
                     ++turns_done;
                     spoke_at_done = spoke_;
                 }
@@ -514,12 +516,11 @@ public:
 private:
     template <class Provider, class Fake>
     void add(ProviderChain<Provider>& chain, std::vector<Fake*>& fakes, bool wanted, const char* name) {
-        if (wanted) {
-            auto fake = std::make_unique<Fake>(name, clock, ledger);
-            fakes.push_back(fake.get());
-            chain.emplace_back();
-            chain.back().provider = std::move(fake);
-        }
+        auto fake = std::make_unique<Fake>(name, clock, ledger);
+        fakes.push_back(fake.get());
+        ProviderChain<Provider>& owner = wanted ? chain : std::get<ProviderChain<Provider>>(unused_);
+        owner.emplace_back();
+        owner.back().provider = std::move(fake);
     }
     void open_agent() {
         agent = std::make_unique<CallAgent>(*services_, 3, 77, [this] { ++wakes; });
@@ -569,7 +570,10 @@ private:
     std::uint32_t next_ = 0;
     std::uint32_t said_turn_ = 0;
     bool spoke_ = false;
+    bool spoke_since_done_ = false;
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::size_t> playing_;
+    // So that a test may plan for a service that this call has not got.
+    std::tuple<ProviderChain<SttProvider>, ProviderChain<LlmProvider>, ProviderChain<TtsProvider>> unused_;
 };
 
 // Plans in a line

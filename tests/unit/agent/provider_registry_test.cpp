@@ -28,7 +28,7 @@ TEST_CASE("registry: a missing key and an unknown name are left out, with the re
     const auto chosen = choose_chain("VOICE_STT_CHAIN", "google,gogle,openai", candidates);
     CHECK(chosen.entries == Entries{3});
     REQUIRE(chosen.notes.size() == 2);
-    CHECK(chosen.notes[0] == "VOICE_STT_CHAIN: google is left out; set GOOGLE_API_KEY");
+    CHECK(chosen.notes[0] == "VOICE_STT_CHAIN: google is left out: GOOGLE_API_KEY");
     CHECK(chosen.notes[1] == "VOICE_STT_CHAIN: gogle is not a provider; known: embedded, deepgram, google, openai");
 }
 
