@@ -275,6 +275,20 @@ void add_store_rows(std::vector<SettingRow>& rows) {
                                           "What a worker keeps on disk for a database that is absent."));
     rows.push_back(integer<std::uint32_t>("RETENTION_DAYS", &Settings::retention_days, 7, {0, 3650},
                                           "Transcripts and recordings are deleted after so many days. 0: never."));
+    rows.push_back(token("ADMIN_TOKEN", &Settings::admin_token, "", true,
+                         "Opens /api. Empty: made at the first start, kept in the data folder (admin-token)."));
+    rows.push_back({"WHATSAPP_PROVIDER", "Who sends WhatsApp messages where a request names nobody.",
+                    "auto, baileys, twilio", constant("auto"),
+                    [](std::string_view text, const SettingFacts&, Settings& settings) -> SettingProblem {
+                        if (text != "auto" && text != "baileys" && text != "twilio") {
+                            return "not a provider";
+                        }
+                        settings.whatsapp_provider = text;
+                        return std::nullopt;
+                    },
+                    [](const Settings& settings) { return settings.whatsapp_provider; }});
+    rows.push_back(token("TWILIO_WHATSAPP_NUMBER", &Settings::twilio_whatsapp_number, "", false,
+                         "Number to send WhatsApp messages from through Twilio, +972... or whatsapp:+972..."));
 }
 
 void add_supervisor_rows(std::vector<SettingRow>& rows) {

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -14,10 +15,12 @@
 
 #include "common/exit_code.hpp"
 #include "common/io/call_slab_file.hpp"
+#include "common/io/secret_file.hpp"
 #include "common/io/settings_source.hpp"
 #include "common/log_line.hpp"
 #include "common/text.hpp"
 #include "store/io/janitor.hpp"
+#include "worker/api/io/outbox_thread.hpp"
 #include "worker/embedded_prompts.hpp"
 #include "worker/io/server.hpp"
 #include "worker/io/startup.hpp"
@@ -95,6 +98,17 @@ int serve(const WorkerOptions& options) {
     if (!database) {
         return refuse(ExitCode::bad_config, "DATABASE_URL: " + database.error().detail);
     }
+    std::error_code ignored;  // Said by whatever fails for want of the folder.
+    std::filesystem::create_directories(settings.data_dir, ignored);
+    const std::string token_path = settings.data_dir + "/admin-token";
+    const bool token_is_new = settings.admin_token.empty() && !std::filesystem::exists(token_path, ignored);
+    auto admin_token =
+        settings.admin_token.empty() ? keep_secret(token_path) : Result<std::string>(settings.admin_token);
+    std::string no_api;  // Why /api stays closed: calls go on without it.
+    if (!admin_token) {
+        no_api = admin_token.error().detail;
+        admin_token = std::string();
+    }
     auto inherited = inherit_descriptors();
     if (!inherited) {
         return refuse(ExitCode::bad_config, inherited.error().detail);
@@ -145,16 +159,20 @@ int serve(const WorkerOptions& options) {
     const std::string store_name =
         "worker" + seat + "-" + std::to_string(::getpid()) + "-" + random_instance().substr(0, 8);
     StoreNewsBox store_news(store_news_max);
+    const auto say_later = [&](std::string line) {
+        static_cast<void>(store_news.push(StoreNews(StoreLine{std::move(line)})));
+    };
+    OutboxThread outbox(settings, *database, store_name, say_later);
     StoreWriter store({.database = *database,
                        .spool_folder = settings.data_dir + "/spool",
                        .process = store_name,
                        .limits = {.bytes_max = settings.spool_bytes_max},
-                       .log = &store_news});
+                       .log = &store_news,
+                       .on_message_out = [&] { outbox.wake(); }});
+    ApiThread api(settings, *database);
     std::optional<Janitor> janitor;
     if (settings.retention_days > 0) {
-        janitor.emplace(settings, *database, store_name, [&](std::string line) {
-            static_cast<void>(store_news.push(StoreNews(StoreLine{std::move(line)})));
-        });
+        janitor.emplace(settings, *database, store_name, say_later);
     }
     VoiceConversation conversation(voice_rules(settings), *prompts, nullptr);
     Server server({.settings = settings,
@@ -168,7 +186,16 @@ int serve(const WorkerOptions& options) {
                    .signals = UniqueFd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)),
                    .conversation = conversation,
                    .store = &store,
-                   .store_news = &store_news});
+                   .store_news = &store_news,
+                   .api = &api,
+                   .admin_token = *admin_token});
+    if (token_is_new && no_api.empty()) {
+        server.say(
+            log_line("admin_token_made", {{"file", token_path}, {"detail", "it opens /api; ADMIN_TOKEN replaces it"}}));
+    }
+    if (!no_api.empty()) {
+        server.say(log_line("api_closed", {{"cause", no_api}, {"remedy", "make it readable, or set ADMIN_TOKEN"}}));
+    }
     if (alone) {
         server.say(log_line("worker_ready", {{"port", port}, {"mode", to_string(settings.ws_mode)}}));
     }

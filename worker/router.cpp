@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log_line.hpp"
+#include "worker/api/whatsapp_webhook.hpp"
 #include "worker/base_url.hpp"
 #include "worker/health.hpp"
 #include "worker/http_reply.hpp"
@@ -47,6 +48,12 @@ constexpr Route routes[] = {
     {"/webhook/stream_ended", Methods::get_and_post, Proof::none, stream_ended, ended_fallback},
     {"/webhook/call_status", Methods::get_and_post, Proof::twilio, call_status, no_content},
     {"/webhook/handle_recording", Methods::get_and_post, Proof::twilio, handle_recording, ended_fallback},
+    {"/webhook/whatsapp/twilio", Methods::get_and_post, Proof::twilio, whatsapp_from_twilio},
+    {"/webhook/whatsapp/status", Methods::get_and_post, Proof::twilio, whatsapp_status},
+    {"/api/crm/payments/create-intent", Methods::get_and_post, Proof::none, stripe_gone},
+    {"/api/payments/create-intent", Methods::get_and_post, Proof::none, stripe_gone},
+    {"/api/payments/webhook", Methods::get_and_post, Proof::none, stripe_gone},
+    {"/api/webhook/stripe", Methods::get_and_post, Proof::none, stripe_gone},
     {"/webhook/test", Methods::get_and_post, Proof::none, webhook_test},
     {"/healthz", Methods::get, Proof::none, healthz},
     {"/health", Methods::get, Proof::none, healthz},
@@ -202,6 +209,10 @@ RouteResult route(const HttpRequest& request, const WebContext& context) {
     } catch (const std::exception& fault) {
         return failed(request, fallback, fault.what());
     }
+}
+
+bool is_routed(std::string_view path) {
+    return std::any_of(std::begin(routes), std::end(routes), [&](const Route& one) { return one.path == path; });
 }
 
 RouteResult run_guarded(Handler handler, Fallback fallback, const WebRequest& request) {

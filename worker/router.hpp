@@ -24,6 +24,9 @@ namespace agentlocator {
 // The path as it is matched: "//webhook///x/?q" -> "/webhook/x". `prefix` is taken off the front.
 [[nodiscard]] std::string normal_path(std::string_view target, std::string_view prefix);
 
+// Whether the router has this path itself.
+[[nodiscard]] bool is_routed(std::string_view path);
+
 // How a handler is called: what it throws ends here, as `fallback()` (or 500 without one) and a line for the log.
 using Handler = RouteResult (*)(const WebRequest&);
 using Fallback = HttpResponse (*)();

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -283,6 +284,12 @@ Result<void> StoreWriter::apply_records(const std::vector<std::string_view>& bod
         }
         CRASH_POINT(store_applied);
         if (applied) {
+            const bool message_out = std::any_of(facts.begin(), facts.end(), [](const Fact& fact) {
+                return std::holds_alternative<MessageOutFact>(fact);
+            });
+            if (message_out && parts_.on_message_out) {
+                parts_.on_message_out();
+            }
             counters_.applied.fetch_add(facts.size(), std::memory_order_relaxed);
             facts.clear();
         }

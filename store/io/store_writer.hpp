@@ -41,6 +41,8 @@ struct StoreWriterParts {
     SpoolLimits limits{};
     DatabasePatience patience{};
     StoreNewsBox* log = nullptr;  // Where lines go.
+    // A message to be sent is in the database now. Called on the database thread; must not wait.
+    std::function<void()> on_message_out{};
 };
 
 enum class DatabaseState : std::uint8_t { starting, ok, lost, refused };

@@ -90,6 +90,7 @@ Server::Server(ServerParts parts)
                   },
                   [this](HttpPeer& peer) {
                       std::erase_if(held_, [&](const auto& one) { return one.second.peer == &peer; });
+                      std::erase_if(asked_, [&](const auto& one) { return one.second == &peer; });
                       purge_http();
                   },
                   [this] { entry_.refused.fetch_add(1, std::memory_order_relaxed); }},
@@ -98,6 +99,9 @@ Server::Server(ServerParts parts)
       store_(parts.store),
       store_news_(parts.store_news),
       store_sink_([this](std::uint32_t) { on_store_news(); }),
+      api_(parts.api),
+      api_gate_(std::move(parts.admin_token)),
+      api_sink_([this](std::uint32_t) { on_api_results(); }),
       signals_(std::move(parts.signals)),
       signal_sink_([this](std::uint32_t) { on_signal(); }),
       started_at_(::time(nullptr)) {
@@ -121,6 +125,9 @@ Server::Server(ServerParts parts)
         context_.on_started = [this](const CallState& call) { tell_store(call, false); };
         context_.on_ended = [this](const CallState& call) { tell_store(call, true); };
         loop_.add(store_news_->fd(), EPOLLIN, store_sink_);
+    }
+    if (api_ != nullptr) {
+        loop_.add(api_->results().fd(), EPOLLIN, api_sink_);
     }
     if (parts.control) {
         slab_file_ = std::move(parts.slab_file);
@@ -307,7 +314,8 @@ RouteResult Server::on_request(const HttpRequest& request, HttpPeer& peer) {
         .problems = [this] { return problems(); },
         .metrics = [this] { return metrics(); },
         .store = store_metrics()};
-    RouteResult result = route(request, context);
+    auto asked = ask_api(request, peer);
+    RouteResult result = asked ? std::move(*asked) : route(request, context);
     entry_.requests.fetch_add(1, std::memory_order_relaxed);
     tell_store(result, peer);
     if (result.refused) {

@@ -15,6 +15,8 @@
 
 #include "common/io/packet_channel.hpp"
 #include "store/io/store_writer.hpp"
+#include "worker/api/api_gate.hpp"
+#include "worker/api/io/api_thread.hpp"
 #include "worker/io/http_peer.hpp"
 #include "worker/io/log_writer.hpp"
 #include "worker/io/media_peer.hpp"
@@ -37,6 +39,8 @@ struct ServerParts {
     MediaEnd* agent = nullptr;           // To the agent thread; null when there is none.
     StoreWriter* store = nullptr;        // Null: nothing is remembered.
     StoreNewsBox* store_news = nullptr;  // Its outcomes and lines come here.
+    ApiThread* api = nullptr;            // Null: no /api.
+    std::string admin_token{};
 };
 
 class Server {
@@ -74,6 +78,8 @@ private:
     void tell_store(RouteResult& result, HttpPeer& peer);
     void tell_store(const CallState& call, bool ended);
     void on_store_news();
+    [[nodiscard]] std::optional<RouteResult> ask_api(const HttpRequest& request, HttpPeer& peer);
+    void on_api_results();
     void settle(std::uint64_t ticket, bool stored);
     void give_up_waiting(TimePoint now);
     [[nodiscard]] StoreMetrics store_metrics() const;
@@ -129,6 +135,10 @@ private:
     StoreNewsBox* const store_news_;
     FunctionSink store_sink_;
     std::map<std::uint64_t, Held> held_;  // By ticket.
+    ApiThread* const api_;
+    ApiGate api_gate_;
+    FunctionSink api_sink_;
+    std::map<std::uint64_t, HttpPeer*> asked_;  // Whose request the API thread has, by ticket.
     std::uint64_t next_ticket_ = 1;
     std::unique_ptr<PacketChannel> link_;  // Empty while there is no supervisor.
     UniqueFd slab_file_;

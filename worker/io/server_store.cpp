@@ -1,6 +1,9 @@
 // What the server tells the store, and how answers that acknowledge something wait for it.
 #include "common/io/wall_clock.hpp"
+#include "worker/api/api_reply.hpp"
+#include "worker/base_url.hpp"
 #include "worker/io/server.hpp"
+#include "worker/router.hpp"
 
 namespace agentlocator {
 namespace {
@@ -80,6 +83,45 @@ void Server::settle(std::uint64_t ticket, bool stored) {
 void Server::give_up_waiting(TimePoint now) {
     while (!held_.empty() && now >= held_.begin()->second.deadline) {  // Tickets rise, and so do deadlines.
         settle(held_.begin()->first, false);
+    }
+}
+
+// Nothing: the request is not for /api. The retired routes below /api are the router's, they ask for no token.
+std::optional<RouteResult> Server::ask_api(const HttpRequest& request, HttpPeer& peer) {
+    if (api_ == nullptr || request.target.find("api") == std::string::npos) {
+        return std::nullopt;
+    }
+    const auto base = parse_base_url(settings_.public_base_url);
+    std::string path = normal_path(request.target, base ? base->prefix : std::string());
+    if (!path.starts_with(api_prefix) || is_routed(path)) {
+        return std::nullopt;
+    }
+    if (auto refusal = api_gate_.refuse(request, settings_, peer.remote_address(), Clock::now())) {
+        return refusal;
+    }
+    const std::uint64_t ticket = next_ticket_++;
+    if (!api_->ask({.ticket = ticket, .request = request, .path = std::move(path)})) {
+        return RouteResult{.answer = api_error(503, "too many requests wait"), .log = {}, .refused = true};
+    }
+    asked_.emplace(ticket, &peer);
+    return RouteResult{.answer = AnswerLater{ticket}};
+}
+
+void Server::on_api_results() {
+    for (ApiResult& answered : api_->results().take()) {
+        const auto found = asked_.find(answered.ticket);
+        if (found == asked_.end()) {
+            continue;  // The client hung up.
+        }
+        HttpPeer& peer = *found->second;
+        asked_.erase(found);
+        for (const std::string& line : answered.result.log) {
+            log_.line(line);
+        }
+        tell_store(answered.result, peer);
+        if (auto* const response = std::get_if<HttpResponse>(&answered.result.answer)) {
+            peer.complete(std::move(*response));
+        }
     }
 }
 

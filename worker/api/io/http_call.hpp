@@ -1,0 +1,30 @@
+#pragma once
+// One HTTP request that waits for its answer, by libcurl. For threads that may wait: never the media thread.
+#include <string>
+#include <vector>
+
+#include "common/time.hpp"
+
+namespace agentlocator {
+
+struct HttpCall {
+    std::string method;
+    std::string url;
+    std::vector<std::string> headers{};  // "Name: value"
+    std::string body{};
+    std::string user{};  // Basic authentication.
+    std::string password{};
+    Duration most = std::chrono::seconds(20);
+};
+struct HttpReply {
+    long status = 0;  // 0: no answer.
+    std::string body;
+    bool sent = false;  // The request may have reached the peer.
+    std::string error;
+};
+
+inline constexpr std::size_t http_reply_bytes_max = 4U << 20U;  // A page of events; more is not an answer to us.
+
+[[nodiscard]] HttpReply http_call(const HttpCall& call);
+
+}  // namespace agentlocator
