@@ -97,6 +97,10 @@ void AgentThread::run() {
                            .llm = chains.llm(),
                            .tts = chains.tts(),
                            .prompt = files_.prompt};
+    if (settings_.agent.voice_mode == "realtime") {
+        host.line(log_line("realtime_left_out", {{"cause", "this build converses by the cascade alone"},
+                                                 {"remedy", "set VOICE_MODE=cascade, or delete it"}}));
+    }
     for (const std::string& note : chains.notes()) {
         host.line(note);
     }
