@@ -11,7 +11,7 @@ struct SpeechSettings {
     bool enabled = true;                   // ENABLE_SPEECH_HELPER
     std::string voice_variant = "f3";      // EMBEDDED_TTS_VARIANT of eSpeak NG; empty: none.
     std::uint32_t words_per_minute = 150;  // EMBEDDED_TTS_WPM
-    std::uint32_t rejection = 17;          // EMBEDDED_STT_REJECTION
+    std::uint32_t rejection = 11;          // EMBEDDED_STT_REJECTION
 
     friend bool operator==(const SpeechSettings&, const SpeechSettings&) = default;
 };

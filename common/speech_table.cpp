@@ -67,7 +67,7 @@ void add_embedded_rows(std::vector<SettingRow>& rows) {
                     [](const Settings& settings) { return settings.speech.voice_variant; }});
     rows.push_back(number("EMBEDDED_TTS_WPM", &S::words_per_minute, 150, {80, 400},
                           "Speed of the built-in voice, words a minute."));
-    rows.push_back(number("EMBEDDED_STT_REJECTION", &S::rejection, 17, {5, 40},
+    rows.push_back(number("EMBEDDED_STT_REJECTION", &S::rejection, 11, {5, 40},
                           "How much the built-in recogniser takes for an answer: a lower number rejects more, right "
                           "answers among it."));
 }

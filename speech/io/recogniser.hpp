@@ -14,8 +14,8 @@ namespace agentlocator::speech {
 
 struct RecogniserOptions {
     // Weight of one phone of the branch that stands for everything outside the grammar, as a power of ten below zero.
-    // Smaller numbers reject more: at 14 a fifth more of what is foreign, and 8 % more of what is not.
-    unsigned rejection = 17;
+    // Smaller numbers reject more, right answers among it (docs/voice-quality.md).
+    unsigned rejection = 11;
 };
 
 // One utterance. Destroyed: its decoder is free for the next.

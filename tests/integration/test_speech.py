@@ -176,14 +176,14 @@ def test_cancel_stops_a_sentence_and_leaves_the_others(helper):
 
 def test_an_utterance_as_it_comes(helper):
     client = SpeechConnection(helper.socket)
-    client.speak(1, "jerusalem", "en")
+    client.speak(1, "tel aviv", "en")
     audio = client.audio_of(1)
-    client.listen(2, ["haifa", "jerusalem", "eilat"])
+    client.listen(2, ["haifa", "tel aviv", "jerusalem"])
     for at in range(0, len(audio), 160):
         client.send(speech_client.AUDIO, 2, audio[at : at + 160])
     client.send(speech_client.FINISH, 2)
     kind, text = client.answer_to(2)
-    assert (kind, text.decode()) == (speech_client.HEARD, "jerusalem")
+    assert (kind, text.decode()) == (speech_client.HEARD, "tel aviv")
 
 
 def test_an_utterance_without_audio_is_nothing_heard(helper):

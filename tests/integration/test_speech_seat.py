@@ -87,6 +87,7 @@ def test_killed_in_mid_sentence_the_next_one_is_spoken(speaking, folder):
 def test_restart_speech(speaking, folder):
     with Supervised(speaking, folder) as supervisor:
         before = speech(supervisor)["pid"]
+        say(folder)
         code, answer = supervisor.ask("POST", "/restart", {"target": "speech"})
         assert code == 200, answer
         assert speech(supervisor, not_pid=before)["last_exit"]["code"] == 0
