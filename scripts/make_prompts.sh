@@ -1,23 +1,21 @@
 #!/usr/bin/env bash
-# Makes the recorded prompts of worker/prompts (committed, so a build needs neither program): eSpeak NG as a phoneme
-# synthesiser, since its own Hebrew text rules drop vowels; sox for 8 kHz mu-law. Debian: espeak-ng sox.
+# Makes the recorded speech that is built into the worker, by our own front end and voice (`agentlocator say`), so that it
+# sounds like everything else the agent says. The recordings are committed: a build needs no voice.
+#
+#   scripts/make_prompts.sh [FOLDER OF THE PROGRAMS]     default: build/dev/bin
 set -euo pipefail
-cd "$(dirname "$0")/../worker/prompts"
+root=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/..
+say=$(readlink -f -- "${1:-$root/build/dev/bin}")/agentlocator
 
-# name, what is said (vowelled), how it is pronounced (eSpeak phonemes)
-say() {
-    espeak-ng -v he+f3 -s 150 -a 80 --stdout "[[$3]]" |
-        sox -q -t wav - -r 8000 -c 1 -e u-law -t wav "$1.wav" silence 1 0.01 0.1% norm -3
-    printf '%s\t%s\n' "$1" "$2"
+# Prompts: name, what is said (vowelled Hebrew).
+while IFS=$'\t' read -r name text; do
+    "$say" say "$text" --language he --out "$root/worker/prompts/$name.wav"
+done <"$root/worker/prompts/prompts.tsv"
+
+# What a caller hears when no voice can be had at all: raw mu-law, the file without its header.
+wav_header_bytes=58
+apology() { # language, text
+    "$say" say "$2" --language "$1" --out - | tail -c +$((wav_header_bytes + 1)) >"$root/worker/agent/recordings/sorry_$1.ulaw"
 }
-
-{
-    say greeting 'שָׁלוֹם, כָּאן לֵאָה, הַסּוֹכֶנֶת הַדִּיגִיטָלִית. בַּמֶּה אֶפְשָׁר לַעֲזוֹר?' \
-        "Sal'om _ k'an le?'a _ hasoX'enet hadigit'alit _: bam'e efS'aQ\" la?az'oQ\" _:"
-    say heard_you 'תּוֹדָה, שָׁמַעְתִּי. נָשׁוּב אֲלֵיכֶם בְּהֶקְדֵּם.' \
-        "tod'a _ Sam'ati _: naS'uv ?aleX'em behekd'em _:"
-    say got_digit 'תּוֹדָה, הַהַקָּשָׁה נִקְלְטָה.' \
-        "tod'a _ hahakaS'a niklet'a _:"
-    say apology 'סְלִיחָה, יֵשׁ תַּקָּלָה קְטַנָּה. אֶפְשָׁר לַחֲזוֹר עַל זֶה?' \
-        "sliX'a _ jeS takal'a ktan'a _: efS'aQ\" laXaz'oQ\" ?al z'e _:"
-} >prompts.tsv
+apology he 'סְלִיחָה, יֵשׁ תַּקָּלָה קְטַנָּה. אֶפְשָׁר לוֹמַר שׁוּב?'
+apology en 'Sorry, there is a small problem. Could you say that again, please?'

@@ -1,4 +1,4 @@
-// Recorded speech as read-only data of the program (scripts/make_recordings.sh).
+// Recorded speech as read-only data of the program (scripts/make_prompts.sh).
     .section .rodata
     .global agentlocator_sorry_he
     .global agentlocator_sorry_he_end
