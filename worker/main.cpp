@@ -18,13 +18,16 @@
 #include "common/io/secret_file.hpp"
 #include "common/io/settings_source.hpp"
 #include "common/log_line.hpp"
+#include "common/speech_message.hpp"
 #include "common/text.hpp"
 #include "store/io/janitor.hpp"
+#include "worker/agent/io/agent_thread.hpp"
 #include "worker/api/io/outbox_thread.hpp"
 #include "worker/embedded_prompts.hpp"
 #include "worker/io/server.hpp"
 #include "worker/io/startup.hpp"
 #include "worker/options.hpp"
+#include "worker/store_recorder.hpp"
 #include "worker/voice/voice_conversation.hpp"
 
 namespace agentlocator {
@@ -109,6 +112,10 @@ int serve(const WorkerOptions& options) {
         no_api = admin_token.error().detail;
         admin_token = std::string();
     }
+    auto files = read_agent_files(settings.agent);
+    if (!files) {
+        return refuse(ExitCode::bad_config, files.error().detail);
+    }
     auto inherited = inherit_descriptors();
     if (!inherited) {
         return refuse(ExitCode::bad_config, inherited.error().detail);
@@ -174,7 +181,13 @@ int serve(const WorkerOptions& options) {
     if (settings.retention_days > 0) {
         janitor.emplace(settings, *database, store_name, say_later);
     }
-    VoiceConversation conversation(voice_rules(settings), *prompts, nullptr);
+    StoreRecorder records(store);
+    AgentChannel channel;
+    const AgentThread agent(channel.agent(), settings, std::move(*files),
+                            {.speech_socket = variable(speech_socket_variable),
+                             .records = &records,
+                             .log = [&](std::string_view line) { say_later(std::string(line)); }});
+    VoiceConversation conversation(voice_rules(settings), *prompts, &channel.media());
     Server server({.settings = settings,
                    .build = build_info(),
                    .slab = *slab,
@@ -185,6 +198,7 @@ int serve(const WorkerOptions& options) {
                    .slab_file = std::move(inherited->slab),
                    .signals = UniqueFd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)),
                    .conversation = conversation,
+                   .agent = &channel.media(),
                    .store = &store,
                    .store_news = &store_news,
                    .api = &api,

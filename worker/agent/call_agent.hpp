@@ -142,7 +142,7 @@ private:
     [[nodiscard]] Dialogue make_dialogue() const;
 
     AgentServices& services_;
-    Mailbox mailbox_;
+    EventMailbox mailbox_;
     Outbox outbox_;
     Language language_;
     Mode mode_ = Mode::script;

@@ -9,7 +9,7 @@ bool Hearing::possible(const AgentServices& services, const SttConfig& config) {
                        [&](const auto& link) { return link.provider->speaks(config.language, config); });
 }
 
-Hearing::Hearing(AgentServices& services, Mailbox& mailbox, SttConfig config, std::uint32_t turn, TimePoint now)
+Hearing::Hearing(AgentServices& services, EventMailbox& mailbox, SttConfig config, std::uint32_t turn, TimePoint now)
     : services_(services),
       mailbox_(mailbox),
       config_(std::move(config)),

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "worker/agent/agent_services.hpp"
-#include "worker/agent/mailbox.hpp"
+#include "worker/agent/event_mailbox.hpp"
 
 namespace agentlocator {
 
@@ -22,7 +22,7 @@ public:
     // Whether some provider of the chain could take it.
     [[nodiscard]] static bool possible(const AgentServices& services, const SttConfig& config);
 
-    Hearing(AgentServices& services, Mailbox& mailbox, SttConfig config, std::uint32_t turn, TimePoint now);
+    Hearing(AgentServices& services, EventMailbox& mailbox, SttConfig config, std::uint32_t turn, TimePoint now);
     ~Hearing();
     Hearing(const Hearing&) = delete;
     Hearing& operator=(const Hearing&) = delete;
@@ -49,7 +49,7 @@ private:
     void fail(const ProviderError& error, TimePoint now);
 
     AgentServices& services_;
-    Mailbox& mailbox_;
+    EventMailbox& mailbox_;
     SttConfig config_;
     std::uint32_t turn_;
     ChainWalk<SttProvider> walk_;

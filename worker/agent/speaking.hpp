@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "worker/agent/agent_services.hpp"
-#include "worker/agent/mailbox.hpp"
+#include "worker/agent/event_mailbox.hpp"
 #include "worker/agent/outbox.hpp"
 
 namespace agentlocator {
@@ -27,7 +27,7 @@ public:
         bool recorded = false;  // The apology; what was queued behind it is gone.
     };
 
-    Speaking(AgentServices& services, Mailbox& mailbox, Outbox& outbox, Language language)
+    Speaking(AgentServices& services, EventMailbox& mailbox, Outbox& outbox, Language language)
         : services_(services), mailbox_(mailbox), outbox_(outbox), language_(language) {}
     ~Speaking() { cancel(); }
     Speaking(const Speaking&) = delete;
@@ -81,7 +81,7 @@ private:
     void apologise(Sentence& sentence);
 
     AgentServices& services_;
-    Mailbox& mailbox_;
+    EventMailbox& mailbox_;
     Outbox& outbox_;
     Language language_;
     std::deque<Sentence> sentences_;

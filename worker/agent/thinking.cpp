@@ -2,7 +2,7 @@
 
 namespace agentlocator {
 
-Thinking::Thinking(AgentServices& services, Mailbox& mailbox, LlmRequest request, TimePoint now)
+Thinking::Thinking(AgentServices& services, EventMailbox& mailbox, LlmRequest request, TimePoint now)
     : services_(services), mailbox_(mailbox), request_(std::move(request)), walk_(services.llm) {
     request_.first_token_max = first_token_max;
     request_.idle_max = idle_max;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "worker/agent/agent_services.hpp"
-#include "worker/agent/mailbox.hpp"
+#include "worker/agent/event_mailbox.hpp"
 #include "worker/agent/sentence_splitter.hpp"
 
 namespace agentlocator {
@@ -23,7 +23,7 @@ class Thinking {
 public:
     enum class State : std::uint8_t { running, finished, failed };
 
-    Thinking(AgentServices& services, Mailbox& mailbox, LlmRequest request, TimePoint now);
+    Thinking(AgentServices& services, EventMailbox& mailbox, LlmRequest request, TimePoint now);
     ~Thinking();
     Thinking(const Thinking&) = delete;
     Thinking& operator=(const Thinking&) = delete;
@@ -52,7 +52,7 @@ private:
     void end(State state);
 
     AgentServices& services_;
-    Mailbox& mailbox_;
+    EventMailbox& mailbox_;
     LlmRequest request_;
     ChainWalk<LlmProvider> walk_;
     OperationPtr running_;

@@ -4,6 +4,7 @@
 //   const LifeWatch::Scope scope(life_);
 //   listener->on_text(text);
 //   if (scope.gone()) { return; }
+#include <memory>
 
 namespace agentlocator {
 
@@ -12,32 +13,19 @@ public:
     LifeWatch() = default;
     LifeWatch(const LifeWatch&) = delete;
     LifeWatch& operator=(const LifeWatch&) = delete;
-    ~LifeWatch() {
-        for (Scope* scope = innermost_; scope != nullptr; scope = scope->outer_) {
-            scope->watch_ = nullptr;
-        }
-    }
+    ~LifeWatch() = default;
 
     class Scope {
     public:
-        explicit Scope(LifeWatch& watch) : watch_(&watch), outer_(watch.innermost_) { watch.innermost_ = this; }
-        Scope(const Scope&) = delete;
-        Scope& operator=(const Scope&) = delete;
-        ~Scope() {
-            if (watch_ != nullptr) {
-                watch_->innermost_ = outer_;
-            }
-        }
-        [[nodiscard]] bool gone() const { return watch_ == nullptr; }
+        explicit Scope(const LifeWatch& watch) : life_(watch.life_) {}
+        [[nodiscard]] bool gone() const { return life_.expired(); }
 
     private:
-        friend class LifeWatch;
-        LifeWatch* watch_;
-        Scope* outer_;
+        std::weak_ptr<const bool> life_;
     };
 
 private:
-    Scope* innermost_ = nullptr;
+    std::shared_ptr<const bool> life_ = std::make_shared<const bool>(true);
 };
 
 }  // namespace agentlocator

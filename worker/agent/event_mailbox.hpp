@@ -42,9 +42,9 @@ struct ServiceEvent {
     ProviderError error{};
 };
 
-class Mailbox {
+class EventMailbox {
 public:
-    explicit Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {}
+    explicit EventMailbox(std::function<void()> wake) : wake_(std::move(wake)) {}
 
     void push(ServiceEvent event) {
         events_.push_back(std::move(event));
