@@ -77,7 +77,9 @@ bool MediaStream::on_frame(std::span<const std::uint8_t> bytes, std::size_t& use
     } else if (parse == WsParse::too_large) {
         fail(state, ws_close::too_large, "frame over the limit of 65536 bytes");
     } else {
-        state.heard_ns = ns(now);
+        if (state.phase < StreamPhase::stopped) {  // Later, talking on is no answer to our farewell.
+            state.heard_ns = ns(now);
+        }
         state.frames.parsed += size;
         used += size;
         const std::span<const std::uint8_t> masked = bytes.subspan(header.header_size, size - header.header_size);

@@ -354,6 +354,22 @@ TEST_CASE("media_stream: deadlines end a stream that never starts, goes silent, 
     CHECK(silent.log.lines.back() == "WS_DONE sid=MZ1 rx=0 tx=0");
 }
 
+TEST_CASE("media_stream: who talks on after our close frame is waited for no longer than who is silent") {
+    StreamUnderTest t(WsMode::sink);
+    t.start();
+    t.stream.close(1000, "the agent said goodbye", t.now);
+    const TimePoint end = t.now + t.context.close_max;
+    while (t.now < end) {
+        t.media(one_frame);
+        t.stream.on_tick(t.now);
+        CHECK_FALSE(t.stream.closed());
+        t.now += 20ms;
+    }
+    t.now = end + 1ms;
+    t.stream.on_tick(t.now);
+    CHECK(t.stream.closed());
+}
+
 TEST_CASE("media_stream: a step that is not committed leaves no trace") {
     StreamUnderTest t(WsMode::echo);
     t.start();
