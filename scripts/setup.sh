@@ -87,7 +87,7 @@ build_jobs() {
 # What the programs are built from, as one hash. By content, not by date: a fresh clone or an unpacked archive changes
 # every date and nothing else.
 source_hash() {
-    (cd "$root" && find CMakeLists.txt CMakePresets.json common store supervisor worker bridge-launcher speech -type f -print0 |
+    (cd "$root" && find CMakeLists.txt CMakePresets.json common dialogues store supervisor worker bridge-launcher speech -type f -print0 |
         LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
 }
 

@@ -104,9 +104,9 @@ int serve(const WorkerOptions& options) {
     std::error_code ignored;  // Said by whatever fails for want of the folder.
     std::filesystem::create_directories(settings.data_dir, ignored);
     const std::string token_path = settings.data_dir + "/admin-token";
-    const bool token_is_new = settings.admin_token.empty() && !std::filesystem::exists(token_path, ignored);
-    auto admin_token =
-        settings.admin_token.empty() ? keep_secret(token_path) : Result<std::string>(settings.admin_token);
+    bool token_is_new = false;
+    auto admin_token = settings.admin_token.empty() ? keep_secret(token_path, &token_is_new)
+                                                    : Result<std::string>(settings.admin_token);
     std::string no_api;  // Why /api stays closed: calls go on without it.
     if (!admin_token) {
         no_api = admin_token.error().detail;

@@ -54,7 +54,7 @@ Result<std::string> make_text() {
 
 }  // namespace
 
-Result<std::string> keep_secret(const std::string& path) {
+Result<std::string> keep_secret(const std::string& path, bool* made) {
     const auto open_it = [&] { return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)); };
     if (const UniqueFd there = open_it()) {
         return read_secret(there, path);
@@ -73,8 +73,12 @@ Result<std::string> keep_secret(const std::string& path) {
     const std::string line = *text + "\n";
     const bool written = file && ::write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
                          ::fsync(file.get()) == 0;
-    const bool linked = written && (::link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST);
+    const bool named = written && ::link(draft.c_str(), path.c_str()) == 0;
+    const bool linked = named || (written && errno == EEXIST);
     const int reason = errno;
+    if (made != nullptr) {
+        *made = named;
+    }
     ::unlink(draft.c_str());
     if (!linked) {
         return failed(path, std::strerror(reason));

@@ -10,7 +10,8 @@ inline constexpr std::size_t secret_random_bytes = 32;  // As many as the strong
 inline constexpr std::size_t secret_text_max = 256;     // A file that holds more is not one of ours.
 
 // The secret in `path`; makes one (64 hexadecimal digits) when there is no such file. Two who make it at once get the
-// same. Error: the file cannot be read or made, is not a regular file of ours, or holds no secret.
-[[nodiscard]] Result<std::string> keep_secret(const std::string& path);
+// same, and only one of them is told by `made` that it was the maker. Error: the file cannot be read or made, is not a
+// regular file of ours, or holds no secret.
+[[nodiscard]] Result<std::string> keep_secret(const std::string& path, bool* made = nullptr);
 
 }  // namespace agentlocator

@@ -119,10 +119,10 @@ def test_a_message_is_stored_sent_once_and_followed_to_its_delivery(api, twilio)
     def statuses():
         return [one["status"] for one in api.ask("/api/whatsapp/messages?direction=out")[1]["messages"]]
 
-    wait_until(lambda: statuses() == ["accepted"], statuses)
+    wait_until(lambda: statuses() == ["accepted"], statuses, interval=0.2)  # Below the rate limit.
     report = urllib.parse.urlencode({"MessageSid": "SM1", "MessageStatus": "delivered"}).encode()
     urllib.request.urlopen(f"http://127.0.0.1:{api.port}/webhook/whatsapp/status", report)
-    wait_until(lambda: statuses() == ["delivered"], statuses)
+    wait_until(lambda: statuses() == ["delivered"], statuses, interval=0.2)
 
 
 def test_a_message_that_twilio_took_and_failed_to_say_so_is_not_sent_twice(api, twilio):
@@ -131,6 +131,7 @@ def test_a_message_that_twilio_took_and_failed_to_say_so_is_not_sent_twice(api, 
     wait_until(
         lambda: [m["status"] for m in api.ask("/api/whatsapp/messages")[1]["messages"]] == ["accepted"],
         lambda: api.ask("/api/whatsapp/messages"),
+        interval=0.2,  # Below the rate limit.
     )
     assert [message["Body"] for message in twilio.sent] == ["once"]
 

@@ -111,7 +111,10 @@ def test_config_and_version_of_what_runs(place, supervisor):
 
 def test_logs_of_one_of_all_and_as_they_come(place, supervisor):
     assert "event=supervisor_ready" in cli(place, "logs", "supervisor").stdout
-    assert cli(place, "logs", "-n", "1").stdout.count("\n") == 1
+    assert cli(place, "logs", "-n", "1", "supervisor").stdout.count("\n") == 1
+    everyone = cli(place, "logs", "-n", "1").stdout  # One line of each who said anything.
+    assert {line.split("]")[0] for line in everyone.splitlines() if line.startswith("[")} <= {"[worker-1", "[worker-2"}
+    assert 1 <= everyone.count("\n") <= 3
     with Process([program("agentlocator"), "logs", "-f", "-n", "0"], env=place) as follower:
         # A follower that is not connected yet misses the line: ask again until one comes through.
         def told():

@@ -106,7 +106,7 @@ def test_death_anywhere_between_receiving_and_sending(place, folder):
                 time.sleep(max(0.0, given + INNOCENT_AFTER - time.monotonic()))
         wait_until(lambda: len(done_lines(orders.installation)) == CALLS, "every call's WS_DONE")
         no_line_twice(orders)
-        assert orders.installation.process.output.count("cause=\"signal 9 (SIGKILL)\"") == len(BY_FRAMES)
+        assert orders.installation.process.output.count("cause=\"signal 9 (SIGKILL)") == len(BY_FRAMES)
 
 
 def test_death_while_taking_over_while_letting_go_and_twice_in_a_row(place, folder):

@@ -34,7 +34,7 @@ class Checkout:
         for name in ("start_all.sh", "run_tests.sh"):
             shutil.copy2(ROOT / name, self.root / name)
         shutil.copytree(ROOT / "scripts", self.root / "scripts")
-        for name in ("common", "supervisor", "worker", "bridge-launcher"):
+        for name in ("common", "dialogues", "store", "supervisor", "worker", "bridge-launcher", "speech"):
             (self.root / name).mkdir()
             (self.root / name / "main.cpp").write_text("int main() {}\n")
         (self.root / "CMakeLists.txt").write_text("project(x)\n")
