@@ -48,12 +48,12 @@ def test_say_writes_what_a_caller_hears(folder):
 
 
 def test_say_to_stdout_is_heard_again():
-    spoken = run("say", "tel aviv", "--language", "en", "--out", "-")
+    spoken = run("say", "goodbye", "--language", "en", "--out", "-")
     assert spoken.returncode == 0
     assert spoken.stdout[:4] == b"RIFF"  # Nothing but the file.
-    heard = run("hear", "-", "--language", "en", "--phrases", "haifa,tel aviv,jerusalem", stdin=spoken.stdout)
+    heard = run("hear", "-", "--language", "en", "--phrases", "haifa,goodbye,jerusalem", stdin=spoken.stdout)
     assert heard.returncode == 0, heard.stderr
-    assert heard.stdout.decode().strip() == "tel aviv"
+    assert heard.stdout.decode().strip() == "goodbye"
 
 
 def test_hear_takes_any_rate(folder):
@@ -176,14 +176,14 @@ def test_cancel_stops_a_sentence_and_leaves_the_others(helper):
 
 def test_an_utterance_as_it_comes(helper):
     client = SpeechConnection(helper.socket)
-    client.speak(1, "tel aviv", "en")
+    client.speak(1, "goodbye", "en")
     audio = client.audio_of(1)
-    client.listen(2, ["haifa", "tel aviv", "jerusalem"])
+    client.listen(2, ["haifa", "goodbye", "jerusalem"])
     for at in range(0, len(audio), 160):
         client.send(speech_client.AUDIO, 2, audio[at : at + 160])
     client.send(speech_client.FINISH, 2)
     kind, text = client.answer_to(2)
-    assert (kind, text.decode()) == (speech_client.HEARD, "tel aviv")
+    assert (kind, text.decode()) == (speech_client.HEARD, "goodbye")
 
 
 def test_an_utterance_without_audio_is_nothing_heard(helper):
