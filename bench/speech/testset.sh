@@ -17,7 +17,8 @@ fi
 # "digits/1: one" -> digits/1 <TAB> one, in lower case and without punctuation; one recording for each text.
 zcat "$texts" | tr -d '\r' |
     awk -F ': ' -v kind="$kind" '
-        /^;/ || NF < 2 { next }
+        # A digit or a sign is read aloud in words that are not written; [tones] and (this is a tone) are no words at all.
+        /^;/ || NF < 2 || $2 ~ /[0-9*#()\[\]]/ || $1 ~ /beep|tone|ascending|descending/ { next }
         {
             text = tolower($2)
             gsub(/[^a-z'"'"' ]/, " ", text)
