@@ -303,6 +303,11 @@ def test_nothing_leaks_over_many_supervisors(place, times):
 
         killed_and_started(installation)
         wait_until(lambda: installation.ask()["port"]["ours"], "settled")
+        with installation.load(seconds=1, calls=8) as first:
+            summary(first)  # Each worker opens its database with its first call's record.
+        wait_until(lambda: sum(call["end_reason"] != "" for call in
+                               json.loads(installation.command("calls", "--json"))) == 8, "the calls are on record")
+        wait_until(lambda: installation.status()["calls"]["live"] == 0, "quiet")
         before = {pid: descriptors(pid) for pid in installation.pids()}
         own = descriptors(installation.process.pid)
         with installation.load(seconds=6, calls=20) as load:
