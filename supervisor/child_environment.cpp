@@ -34,15 +34,15 @@ bool speech_may_have(std::string_view name) {
     return std::find(allowed.begin(), allowed.end(), name) != allowed.end() || name.starts_with("EMBEDDED_");
 }
 
-// The bridge talks to WhatsApp, not to Twilio or a speech service: it gets no key it does not need.
+// The bridge talks to WhatsApp, not to Twilio or a speech service: it gets no key but the one its own door asks for.
 bool may_have(const ChildIdentity& child, std::string_view entry) {
+    const std::string_view name = entry.substr(0, entry.find('='));
     if (child.is_speech) {
-        return speech_may_have(entry.substr(0, entry.find('=')));
+        return speech_may_have(name);
     }
     const auto& secrets = secret_setting_names();
-    return child.is_worker ||
-           (!entry.starts_with("TWILIO_") &&
-            std::find(secrets.begin(), secrets.end(), entry.substr(0, entry.find('='))) == secrets.end());
+    return child.is_worker || name == "BAILEYS_SECRET" ||
+           (!name.starts_with("TWILIO_") && std::find(secrets.begin(), secrets.end(), name) == secrets.end());
 }
 
 }  // namespace

@@ -85,10 +85,11 @@ TEST_CASE("child_environment: a worker is told where the speech helper listens")
 }
 
 TEST_CASE("child_environment: the bridge gets no key of Twilio and no descriptors") {
-    const auto made = child_environment({"TWILIO_API_KEY=x"}, settings(), {"TWILIO_OTHER=y"}, bridge);
+    const auto made = child_environment({"TWILIO_API_KEY=x"}, settings(), {"TWILIO_OTHER=y", "BAILEYS_SECRET=z"}, bridge);
     CHECK(std::none_of(made.begin(), made.end(), [](const auto& entry) { return entry.starts_with("TWILIO_"); }));
     CHECK(values(made, "LISTEN_FDS").empty());
     CHECK(values(made, "AGENTLOCATOR_WORKER").empty());
     CHECK(values(made, "AGENTLOCATOR_SLOT") == Values{"bridge"});
+    CHECK(values(made, "BAILEYS_SECRET").back() == "z");  // Its own door asks for it.
     CHECK(values(child_environment({}, settings(), {}, worker), "TWILIO_AUTH_TOKEN") == Values{"token"});
 }
