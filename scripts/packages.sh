@@ -15,11 +15,10 @@ libssl-dev              signatures and hashes
 libexpat1-dev           reads TwiML in `agentlocator call`, as strictly as Twilio does
 libsqlite3-dev          the store, by default
 libpq-dev               the store, where DATABASE_URL names PostgreSQL
-libspeexdsp-dev         brings a service's speech to the telephone's rate, with an anti-alias filter (BSD licence)
+libspeexdsp-dev         brings speech to the telephone's rate and back, with an anti-alias filter (BSD licence)
 libsamplerate0-dev      brings recordings to the telephone's rate in `agentlocator call`
-pkg-config              finds the three below
+pkg-config              finds the next two
 libespeak-ng-dev        the voice that needs no key (optional to build: without it only recorded prompts)
-libspeexdsp-dev         brings that voice to the telephone's rate
 libpocketsphinx-dev     the recogniser that needs no key (optional to build: without it answers come by keypad)
 pocketsphinx-en-us      its acoustic model
 END
@@ -36,6 +35,8 @@ python3-eventlet        the stale server, as it ran
 python3-flask           the stale server, as it ran
 systemd                 systemd-analyze checks the units in deploy/
 postgresql              the store's tests run on a server of their own, never on a running one
+openssl                 certificates for the fake services of the tests
+asterisk-core-sounds-en-wav  people speaking: the callers of the conversation tests
 procps                  ps and pgrep, to look at processes from outside
 END
 

@@ -6,11 +6,11 @@
 #include "common/crash_point.hpp"
 #include "common/ensure.hpp"
 #include "common/log_line.hpp"
+#include "common/mulaw.hpp"
 #include "common/ws_log.hpp"
 #include "worker/base64.hpp"
 #include "worker/call_record.hpp"
 #include "worker/echo_responder.hpp"
-#include "worker/mulaw.hpp"
 #include "worker/voice/nanoseconds.hpp"
 
 namespace agentlocator {

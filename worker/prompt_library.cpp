@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "worker/mulaw.hpp"
+#include "common/mulaw.hpp"
 
 namespace agentlocator {
 namespace {

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "worker/mulaw.hpp"
+#include "common/mulaw.hpp"
 
 namespace {
 

@@ -1,6 +1,6 @@
 #include "worker/providers/telephone_audio.hpp"
 
-#include "worker/mulaw.hpp"
+#include "common/mulaw.hpp"
 
 namespace agentlocator {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "common/call_slab.hpp"
 #include "common/ensure.hpp"
-#include "worker/mulaw.hpp"
+#include "common/mulaw.hpp"
 
 namespace agentlocator {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "worker/mulaw.hpp"
+#include "common/mulaw.hpp"
 
 namespace agentlocator {
 namespace {

@@ -11,8 +11,8 @@
 #include <optional>
 #include <string_view>
 
+#include "common/mulaw.hpp"
 #include "worker/conversation.hpp"
-#include "worker/mulaw.hpp"
 
 namespace agentlocator {
 

@@ -7,8 +7,8 @@
 #include <span>
 
 #include "common/call_state.hpp"
+#include "common/mulaw.hpp"
 #include "common/voice_area.hpp"
-#include "worker/mulaw.hpp"
 #include "worker/voice/spectrum.hpp"
 
 namespace agentlocator {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "worker/mulaw.hpp"
+#include "common/mulaw.hpp"
 
 using namespace agentlocator;
 

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "worker/mulaw.hpp"
+#include "common/mulaw.hpp"
 
 namespace agentlocator::test {
 

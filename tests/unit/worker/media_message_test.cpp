@@ -5,8 +5,8 @@
 #include <array>
 #include <vector>
 
+#include "common/mulaw.hpp"
 #include "worker/base64.hpp"
-#include "worker/mulaw.hpp"
 
 using namespace agentlocator;
 

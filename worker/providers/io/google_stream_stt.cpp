@@ -119,7 +119,12 @@ private:
         }
     }
 
-    void on_failure(const TransportFailure& failure) override { fail(transport_error(place_, failure)); }
+    void on_failure(const TransportFailure& failure) override {
+        // A refusal ends the stream while we still upload, which libcurl calls a broken one: the status says why.
+        const auto status = parse_integer(status_.header("grpc-status"));
+        fail(status && *status != 0 ? grpc_error(place_, static_cast<int>(*status), status_.header("grpc-message"))
+                                    : transport_error(place_, failure));
+    }
 
     // Interim results replace each other, final ones stay.
     bool take(const GoogleStreamAnswer& answer) {

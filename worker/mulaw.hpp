@@ -1,3 +1,0 @@
-#pragma once
-// Moved: the speech helper needs it too.
-#include "common/mulaw.hpp"
