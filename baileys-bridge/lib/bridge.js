@@ -40,7 +40,12 @@ export class Bridge {
     const rate = new RateLimit({ perMinute, perChatMinute, burst: BURST, perChatBurst: CHAT_BURST }, Date.now());
     this.pump = new Pump({ outbox: this.outbox, events: this.events, link: this.link, store: this.store, rate, newChatsPerDay });
 
-    this.link.onChange = () => this.pump.kick();
+    this.link.onChange = () => {
+      if (!this.link.truths.connected) {
+        this.pump.onLinkLost();
+      }
+      this.pump.kick();
+    };
     this.link.onAck = (waId, code) => this.pump.onAck(waId, code);
     this.link.onReceipt = (waId, state) => this.outbox.advance(waId, state);
     this.link.getProto = (waId) => this.outbox.protoOf(this.outbox.byWaId(waId));

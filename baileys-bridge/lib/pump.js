@@ -20,7 +20,7 @@ const BREAKER_MS = 6 * 3_600_000;
 
 export class Pump {
   #inFlight = new Map(); // chat -> row
-  #acks = new Map(); // wa_id -> resolve
+  #acks = new Map(); // wa_id -> {resolve, reject}
   #timer;
   #stopping = false;
   #silences = 0;
@@ -61,7 +61,14 @@ export class Pump {
     if (code === 0) {
       this.outbox.advance(waId, 'accepted');
     }
-    this.#acks.get(waId)?.(code);
+    this.#acks.get(waId)?.resolve(code);
+  }
+
+  // No answer comes on a link that is gone: what waits for one goes again on the next link, at once.
+  onLinkLost() {
+    for (const { reject } of this.#acks.values()) {
+      reject(new Error('the link was lost'));
+    }
   }
 
   #arm(ms) {
@@ -146,7 +153,8 @@ export class Pump {
     }
     const began = this.now();
     // Waiting starts before sending: the answer may be faster than our own promise.
-    const answered = new Promise((resolve) => this.#acks.set(row.wa_id, resolve));
+    const answered = new Promise((resolve, reject) => this.#acks.set(row.wa_id, { resolve, reject }));
+    answered.catch(() => {}); // Where sending itself fails first.
     await withTimeout(this.link.relay(row.chat, message, row.wa_id, { refreshDevices: row.code === STALE_DEVICES }), PUMP.relayMs);
     const code = await withTimeout(answered, PUMP.ackMs);
     this.#silences = 0;

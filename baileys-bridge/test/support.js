@@ -17,7 +17,8 @@ for (const level of ['log', 'info', 'warn', 'error']) {
 }
 
 export const SECRET = 'test-secret-0123456789abcdef';
-export const PATIENCE_MS = 30_000; // Generous: a loaded two-core machine has been seen to take 4 s to start Node.
+// Only a failure takes that long. A loaded two-core machine has been seen to take 4 s to start Node, a starved one (nice 19, load 20) more than 30 s.
+export const PATIENCE_MS = 180_000;
 const program = fileURLToPath(new URL('../index.js', import.meta.url));
 const trust = fileURLToPath(new URL('./fake_whatsapp/trust.js', import.meta.url));
 
@@ -43,6 +44,24 @@ export async function until(what, condition, patienceMs = PATIENCE_MS) {
       return result;
     }
     assert.ok(Date.now() < deadline, `waited ${patienceMs} ms in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+// As `until`, and as long as `progress` changes, however slowly.
+export async function untilWhileMoving(what, condition, progress, patienceMs = PATIENCE_MS) {
+  let last;
+  let deadline;
+  for (;;) {
+    const result = await condition();
+    if (result) {
+      return result;
+    }
+    const now = progress();
+    if (now !== last) {
+      [last, deadline] = [now, Date.now() + patienceMs];
+    }
+    assert.ok(Date.now() < deadline, `nothing moved for ${patienceMs} ms before ${what}; progress: ${last}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -267,8 +267,11 @@ export class FakeWhatsApp extends EventEmitter {
       return this.#onPairing(connection, payload.devicePairingData);
     }
     // One link, one connection: the older one is told that it was replaced.
-    this.#logged()?.send({ tag: 'stream:error', attrs: {}, content: [{ tag: 'conflict', attrs: { type: 'replaced' } }] });
-    this.#logged()?.socket.close();
+    // From here on it gets nothing any more, even where its end is noticed late.
+    const older = this.#logged();
+    older?.send({ tag: 'stream:error', attrs: {}, content: [{ tag: 'conflict', attrs: { type: 'replaced' } }] });
+    older?.socket.close();
+    Object.assign(older ?? {}, { loggedIn: false });
     connection.loggedIn = true;
     this.logins += 1;
     connection.send({ tag: 'success', attrs: { t: seconds(), lid: this.account.lid, props: '27', abprops: '1', location: 'frc' } });
