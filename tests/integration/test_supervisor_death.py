@@ -179,13 +179,16 @@ def test_a_hung_worker_does_not_hold_up_the_others(place):
 
 
 def test_a_worker_stopped_when_its_supervisor_dies_goes_on(place):
-    """The kernel sends SIGHUP and SIGCONT to a stopped process whose parent dies; the first would end its calls."""
+    """The kernel sends SIGHUP and SIGCONT to a stopped process group that loses its last parent of the session; the
+    first would end its calls. Whoever started the tests may be of the same session, so both are sent here too."""
     with Mortal(place, workers=2) as installation:
         pids = installation.pids()
         stopped = min(pids)
         os.kill(stopped, signal.SIGSTOP)
         wait_until(lambda: Path(f"/proc/{stopped}/stat").read_text().rpartition(")")[2].split()[0] == "T", "stopped")
         installation.kill()
+        os.kill(stopped, signal.SIGHUP)
+        os.kill(stopped, signal.SIGCONT)
         installation.start()
         wait_until(lambda: installation.pids() == pids, "both are adopted")
 

@@ -332,6 +332,22 @@ def test_sigterm_drains_and_a_second_one_ends_the_calls():
         assert len([line for line in worker.process.output.splitlines() if line.startswith("WS_DONE")]) == 1
 
 
+def test_a_draining_worker_answers_whom_it_has_accepted():
+    """A client that has connected and not asked yet, as one does in the moment of an upgrade."""
+    ask = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    with Worker() as worker:
+        with socket.create_connection(("127.0.0.1", worker.port), timeout=30) as fresh, \
+                socket.create_connection(("127.0.0.1", worker.port), timeout=30) as asked:
+            asked.sendall(ask)
+            assert asked.recv(4096).startswith(b"HTTP/1.1 200")
+            worker.process.send(signal.SIGTERM)
+            assert asked.recv(1) == b"", "a connection that was answered is closed when the drain begins"
+            fresh.sendall(ask)
+            answer = fresh.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200") and b"Connection: close" in answer
+        assert worker.process.wait() == 0
+
+
 def accepts(port):
     try:
         return urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=0.3).status == 200

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr Duration held_max = std::chrono::seconds(60);   // The server answers long before; this is for its defects.
 constexpr Duration linger_max = std::chrono::seconds(1);  // For the peer to read our last answer and close.
+// A client between connect() and its first request, when this worker begins to drain: it was accepted, so it is answered.
+constexpr Duration first_request_max = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -124,6 +127,7 @@ void HttpPeer::complete(HttpResponse response) {
 void HttpPeer::send(HttpResponse response, const HttpRequest& request) {
     response.close = response.close || draining_ || !request.keep_alive;
     close_after_ = response.close;
+    fresh_ = false;
     out_ = serialize(response, request);
     deadline_ = Clock::now() + shell_.settings.idle_timeout;
     flush();
@@ -172,9 +176,20 @@ void HttpPeer::flush() {
 
 void HttpPeer::drain() {
     draining_ = true;
-    if (idle() && pipelined_.empty()) {
-        finish();
+    if (!idle() || !pipelined_.empty() || lingering_) {
+        return;
     }
+    if (fresh_ || request_waits()) {
+        deadline_ = std::min(deadline_, Clock::now() + first_request_max);
+        return;
+    }
+    finish();
+}
+
+// In the kernel, not read yet: closing over it would reset the connection and lose the request.
+bool HttpPeer::request_waits() const {
+    char first = 0;
+    return ::recv(socket_.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void HttpPeer::close() {

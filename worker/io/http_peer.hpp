@@ -40,7 +40,7 @@ public:
     // Nothing of a request has come yet: first to go when connections run out.
     [[nodiscard]] bool idle() const { return !held_ && out_.empty() && (!parser_ || parser_->idle()); }
     [[nodiscard]] bool done() const { return done_; }
-    // Answers what is being asked and then closes.
+    // Answers what is being asked, and the first request of a connection that has made none yet, then closes.
     void drain();
     // The answer to the request whose route gave AnswerLater. Nothing is read meanwhile.
     void complete(HttpResponse response);
@@ -54,6 +54,7 @@ private:
     void fail(unsigned status);
     void flush();
     void finish();
+    [[nodiscard]] bool request_waits() const;
 
     const HttpShell& shell_;
     UniqueFd socket_;
@@ -64,6 +65,7 @@ private:
     std::optional<HttpRequest> held_;  // What complete() will answer; without body.
     std::uint32_t watched_ = 0;
     TimePoint deadline_;
+    bool fresh_ = true;  // No request has been answered yet.
     bool close_after_ = false;
     bool draining_ = false;
     bool lingering_ = false;  // Our side is shut; what still comes is read away.
