@@ -13,7 +13,7 @@ namespace {
 
 constexpr Duration held_max = std::chrono::seconds(60);   // The server answers long before; this is for its defects.
 constexpr Duration linger_max = std::chrono::seconds(1);  // For the peer to read our last answer and close.
-// A client between connect() and its first request, when this worker begins to drain: it was accepted, so it is answered.
+// A client that has connected and not asked yet when the drain begins: it was accepted, so it is answered.
 constexpr Duration first_request_max = std::chrono::seconds(1);
 
 }  // namespace
