@@ -198,7 +198,8 @@ def test_google_stream_in_any_split(farm, sound):
     ("openai", "auth", "auth"), ("openai", "truncated", "protocol"), ("openai", "page", "protocol"),
     ("deepgram", "auth", "auth"), ("deepgram", "busy", "rate_limited"), ("deepgram", "close", "network"),
     ("elevenlabs", "ws-quota", "quota"), ("azure", "broken", "server"),
-    ("google", "unauthenticated", "auth"), ("google", "broken", "server"),
+    ("google", "auth", "auth"), ("google", "busy", "rate_limited"), ("google", "broken", "server"),
+    ("google", "proxy", "server"),
 ])
 def test_every_fault_of_a_recogniser_is_one_error(farm, sound, provider, scenario, error_class):
     with probe(farm, scenario) as run:
@@ -255,7 +256,7 @@ def test_odd_pieces_make_the_same_sound(farm):
 @pytest.mark.parametrize("provider, scenario, error_class", [
     ("openai", "zero", "server"), ("openai", "page", "protocol"), ("openai", "hang", "timeout"),
     ("openai", "hang-mid", "timeout"), ("openai", "endless", "protocol"), ("openai", "auth", "auth"),
-    ("google", "zero", "server"), ("google", "truncated", "protocol"), ("elevenlabs", "elevenlabs-quota", "quota"),
+    ("google", "zero", "server"), ("google", "truncated", "protocol"), ("elevenlabs", "quota", "quota"),
 ])
 def test_every_fault_of_a_synthesiser_is_one_error(farm, provider, scenario, error_class):
     with probe(farm, scenario) as run:
