@@ -1,42 +1,22 @@
 """Our signature check against Twilio's own library: same verdict on random requests, intact and damaged, both ways."""
 
 import collections
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from support import ROOT, clean_environment, program
+from support import clean_environment, program
+from vendor_libraries import NODE_FOLDER, node_modules
 
-NODE_FOLDER = ROOT / "tests" / "node"
 COUNT = 3000
 SEED = int(os.environ.get("ORACLE_SEED") or int.from_bytes(os.urandom(4), "big"))
 
 
 @pytest.fixture(scope="module")
 def modules():
-    """node_modules as the lock file says, installed once per lock file, complete or absent."""
-    lock = (NODE_FOLDER / "package-lock.json").read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agentlocator-tests"
-    ready = cache / f"twilio-{hashlib.sha256(lock).hexdigest()[:16]}"
-    if not ready.is_dir():
-        fresh = cache / f"{ready.name}.{os.getpid()}"
-        fresh.mkdir(parents=True)
-        try:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(NODE_FOLDER / name, fresh)
-            npm = ["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
-            done = subprocess.run(npm, cwd=fresh, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
-            assert done.returncode == 0, f"npm could not fetch Twilio's library:\n{done.stdout.decode()}"
-            if not ready.is_dir():
-                fresh.rename(ready)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    return ready / "node_modules"
+    return node_modules()
 
 
 def oracle(modules, *arguments, text=""):
