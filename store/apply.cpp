@@ -211,17 +211,18 @@ Result<void> put(Database& database, const RecordingFact& f) {
 }
 
 Result<void> put(Database& database, const MessageInFact& f) {
-    const auto business = business_of(database, 0, "whatsapp", f.to);
+    const auto business = business_of(database, f.business, "whatsapp", f.to);
     if (!business) {
         return business.error();
     }
     const auto phone = normal_phone(f.from);
     const auto stored = database.query(
         "INSERT INTO inbox (provider, message_id, business_id, phone, to_number, address, name, kind, text, media, "
-        "sent_at, stored_at, answer_state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+        "sent_at, stored_at, answer_state, arrival) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+        "$14) "
         "ON CONFLICT (provider, message_id) DO NOTHING",
         {f.provider, f.message_id, *business, phone.value_or(std::string()), phone_key(f.to), f.address, f.name, f.kind,
-         f.text, f.media, f.sent_at, f.stored_at, std::string(f.answer != 0 ? "waiting" : "none")});
+         f.text, f.media, f.sent_at, f.stored_at, std::string(f.answer != 0 ? "waiting" : "none"), f.arrival});
     if (!stored || f.answer == 0 || !phone) {
         return done(stored);
     }

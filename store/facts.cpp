@@ -47,6 +47,7 @@ void visit(Visit&& on, MessageInFact& f) {
     on("provider", f.provider), on("message_id", f.message_id), on("to", f.to), on("from", f.from);
     on("address", f.address), on("name", f.name), on("message_kind", f.kind), on("text", f.text);
     on("media", f.media), on("sent_at", f.sent_at), on("stored_at", f.stored_at), on("answer", f.answer);
+    on("arrival", f.arrival), on("business", f.business);
 }
 template <class Visit>
 void visit(Visit&& on, MessageOutFact& f) {

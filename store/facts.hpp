@@ -103,7 +103,9 @@ struct MessageInFact {
     std::string media{};  // JSON array of {"url","mime"}
     std::int64_t sent_at = 0;
     std::int64_t stored_at = 0;
-    std::int64_t answer = 0;  // 1: a person waits for an answer; 0: history, own message, group.
+    std::int64_t business = 0;  // 0: the business of `to`.
+    std::int64_t arrival = 0;   // Order of messages stored at the same time.
+    std::int64_t answer = 0;    // 1: a person waits for an answer; 0: history, own message, group.
 };
 
 // A message to be sent. Key: id, which is made from the idempotency key: a second copy changes nothing.

@@ -133,11 +133,12 @@ Result<bool> is_provider_id_known(Database& database, const std::string& provide
 }
 
 Result<void> postpone_outbox(Database& database, const std::string& id, const std::string& owner, std::int64_t next_ms,
-                             const std::string& why) {
+                             const std::string& why, Attempt attempt) {
+    const std::int64_t not_made = attempt == Attempt::not_made ? 1 : 0;
     const auto rows = database.query(
-        "UPDATE outbox SET next_at = $1, lease_until = 0, error = $2 WHERE id = $3 AND lease_owner = $4 AND "
-        "status_rank < $5",
-        {next_ms, why, id, owner, message_rank_accepted});
+        "UPDATE outbox SET next_at = $1, lease_until = 0, error = $2, attempts = attempts - $6 WHERE id = $3 AND "
+        "lease_owner = $4 AND status_rank < $5",
+        {next_ms, why, id, owner, message_rank_accepted, not_made});
     return rows ? Result<void>() : Result<void>(rows.error());
 }
 

@@ -59,9 +59,12 @@ struct OutboxJob {
 // Whether some message of ours has this id at that provider.
 [[nodiscard]] Result<bool> is_provider_id_known(Database& database, const std::string& provider,
                                                 const std::string& provider_id);
-// Not accepted this time: try again at `next_ms`. Only the owner of the lease may say so.
+// Not accepted this time: try again at `next_ms`. Only the owner of the lease may say so. An attempt that was not made,
+// because nobody could take the message or it was not its turn, does not count.
+enum class Attempt : std::uint8_t { made, not_made };
 [[nodiscard]] Result<void> postpone_outbox(Database& database, const std::string& id, const std::string& owner,
-                                           std::int64_t next_ms, const std::string& why);
+                                           std::int64_t next_ms, const std::string& why,
+                                           Attempt attempt = Attempt::made);
 
 // WhatsApp's rule for business accounts: free text only within a day of the person's last message (Twilio docs: 63016).
 inline constexpr std::int64_t free_text_ms = 86'400'000;

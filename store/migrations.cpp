@@ -102,6 +102,14 @@ std::vector<Migration> make_migrations() {
              "payload TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (provider, event_id))",
          }},
         {2, "leases", {"CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until BIGINT NOT NULL)"}},
+        {3,
+         "answers to messages",
+         {
+             "ALTER TABLE inbox ADD COLUMN arrival BIGINT NOT NULL DEFAULT 0",
+             // Where the scripted dialogue is with a person (worker/agent/text_agent).
+             "CREATE TABLE conversations (business_id BIGINT NOT NULL, person TEXT NOT NULL, state TEXT NOT NULL, "
+             "updated_at BIGINT NOT NULL, PRIMARY KEY (business_id, person))",
+         }},
     };
 }
 

@@ -284,11 +284,15 @@ Result<void> StoreWriter::apply_records(const std::vector<std::string_view>& bod
         }
         CRASH_POINT(store_applied);
         if (applied) {
-            const bool message_out = std::any_of(facts.begin(), facts.end(), [](const Fact& fact) {
-                return std::holds_alternative<MessageOutFact>(fact);
-            });
-            if (message_out && parts_.on_message_out) {
+            const auto told = [&]<class Kind>(const Kind&) {
+                return std::any_of(facts.begin(), facts.end(),
+                                   [](const Fact& fact) { return std::holds_alternative<Kind>(fact); });
+            };
+            if (parts_.on_message_out && told(MessageOutFact{})) {
                 parts_.on_message_out();
+            }
+            if (parts_.on_message_in && told(MessageInFact{})) {
+                parts_.on_message_in();
             }
             counters_.applied.fetch_add(facts.size(), std::memory_order_relaxed);
             facts.clear();

@@ -43,6 +43,7 @@ struct StoreWriterParts {
     StoreNewsBox* log = nullptr;  // Where lines go.
     // A message to be sent is in the database now. Called on the database thread; must not wait.
     std::function<void()> on_message_out{};
+    std::function<void()> on_message_in{};  // The same of a message that may want an answer.
 };
 
 enum class DatabaseState : std::uint8_t { starting, ok, lost, refused };

@@ -215,4 +215,22 @@ ToolOutcome run_tool(const ToolCall& call, const ToolContext& context) {
     return outcome;
 }
 
+LeadFact lead_of(const LeadSlots& slots, const std::string& caller) {
+    LeadFact fact{.phone = caller};
+    json details = json::object();
+    for (const auto& [name, value] : slots) {
+        if (name == "phone") {
+            fact.phone = value;
+        } else if (name == "name") {
+            fact.name = value;
+        } else if (name == "notes") {
+            fact.notes = value;
+        } else {
+            details[name] = value;
+        }
+    }
+    fact.details = details.dump(-1, ' ', false, json::error_handler_t::replace);
+    return fact;
+}
+
 }  // namespace agentlocator

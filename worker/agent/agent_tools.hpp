@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "store/facts.hpp"
 #include "worker/agent/dialogue.hpp"
 #include "worker/agent/provider.hpp"
 
@@ -32,5 +33,9 @@ inline constexpr std::size_t tool_text_max = 500;  // Bytes of one argument.
 [[nodiscard]] std::vector<ToolSpec> tool_specs(bool can_transfer);
 // Never fails: what is wrong is told to the model, which can say it better.
 [[nodiscard]] ToolOutcome run_tool(const ToolCall& call, const ToolContext& context);
+
+// What is known of somebody, as a fact: name, notes and number in fields of their own, the rest as details. Channel,
+// source, time and our number are the caller's to add.
+[[nodiscard]] LeadFact lead_of(const LeadSlots& slots, const std::string& caller);
 
 }  // namespace agentlocator

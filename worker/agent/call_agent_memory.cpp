@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "worker/agent/agent_tools.hpp"
 #include "worker/agent/call_agent.hpp"
 #include "worker/agent/spoken_text.hpp"
 
@@ -209,26 +210,12 @@ void CallAgent::record_turn(std::uint32_t turn, std::string_view speaker, std::s
 }
 
 void CallAgent::record_lead() {
-    LeadFact fact;
+    LeadFact fact = lead_of(slots_, from_);
     fact.to = to_;
     fact.channel = "voice";
     fact.source = "call";
     fact.external_id = call_sid_;
     fact.seen_at = services_.host.unix_ms();
-    json details = json::object();
-    for (const auto& [name, value] : slots_) {
-        if (name == "phone") {
-            fact.phone = value;
-        } else if (name == "name") {
-            fact.name = value;
-        } else if (name == "notes") {
-            fact.notes = value;
-        } else {
-            details[name] = value;
-        }
-    }
-    fact.phone = fact.phone.empty() ? from_ : fact.phone;
-    fact.details = dump(details);
     if (!fact.phone.empty()) {
         services_.records.record(fact);
     }

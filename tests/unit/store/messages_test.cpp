@@ -48,6 +48,16 @@ TEST_CASE("messages: only the owner of the lease may postpone") {
     CHECK(lease_outbox(store.database(), "a", 5000, 6000, 10)->size() == 1);
 }
 
+TEST_CASE("messages: an attempt that was not made does not count") {
+    StoreFixture store;
+    queue(store, "m1");
+    REQUIRE(lease_outbox(store.database(), "a", 1000, 2000, 10)->at(0).attempts == 1);
+    REQUIRE(postpone_outbox(store.database(), "m1", "a", 1100, "bridge away", Attempt::not_made));
+    CHECK(lease_outbox(store.database(), "a", 1100, 2000, 10)->at(0).attempts == 1);
+    REQUIRE(postpone_outbox(store.database(), "m1", "a", 1200, "refused"));
+    CHECK(lease_outbox(store.database(), "a", 1200, 2000, 10)->at(0).attempts == 2);
+}
+
 TEST_CASE("messages: processes that work off the outbox together never get the same message") {
     StoreFixture store;
     for (int i = 0; i < 60; ++i) {

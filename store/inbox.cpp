@@ -1,0 +1,155 @@
+#include "store/inbox.hpp"
+
+#include <algorithm>
+
+#include "store/apply.hpp"
+
+namespace agentlocator {
+
+Result<bool> has_due_inbox(Database& database, std::int64_t now_ms) {
+    const auto rows = database.query(
+        "SELECT message_id FROM inbox WHERE answer_state = 'waiting' AND lease_until <= $1 LIMIT 1", {now_ms});
+    if (!rows) {
+        return rows.error();
+    }
+    return !rows->empty();
+}
+
+Result<std::vector<InboxJob>> lease_inbox(Database& database, const std::string& owner, std::int64_t now_ms,
+                                          std::int64_t until_ms, std::int64_t limit) {
+    const std::string lock =
+        database.kind() == Database::Kind::postgresql ? " FOR UPDATE OF candidate SKIP LOCKED" : "";
+    // A message that another process answers still waits, and holds back those behind it.
+    const auto rows = database.query(
+        "UPDATE inbox SET lease_owner = $1, lease_until = $2, attempts = attempts + 1 WHERE (provider, message_id) IN "
+        "(SELECT provider, message_id FROM inbox AS candidate WHERE answer_state = 'waiting' AND lease_until <= $3 AND "
+        "NOT EXISTS (SELECT 1 FROM inbox AS earlier WHERE earlier.answer_state = 'waiting' AND "
+        "earlier.business_id = candidate.business_id AND earlier.phone = candidate.phone AND "
+        "(candidate.phone <> '' OR earlier.address = candidate.address) AND "
+        "(earlier.stored_at, earlier.arrival, earlier.message_id) < "
+        "(candidate.stored_at, candidate.arrival, candidate.message_id)) "
+        "ORDER BY stored_at, arrival, message_id LIMIT $4" +
+            lock +
+            ") RETURNING provider, message_id, business_id, phone, to_number, address, name, kind, text, stored_at, "
+            "arrival, attempts",
+        {owner, until_ms, now_ms, limit});
+    if (!rows) {
+        return rows.error();
+    }
+    std::vector<InboxJob> jobs;
+    for (const Row& row : *rows) {
+        jobs.push_back({.provider = text(row[0]),
+                        .message_id = text(row[1]),
+                        .business = integer(row[2]),
+                        .phone = text(row[3]),
+                        .to = text(row[4]),
+                        .address = text(row[5]),
+                        .name = text(row[6]),
+                        .kind = text(row[7]),
+                        .text = text(row[8]),
+                        .stored_at = integer(row[9]),
+                        .arrival = integer(row[10]),
+                        .attempts = integer(row[11])});
+    }
+    return jobs;
+}
+
+Result<void> postpone_inbox(Database& database, const InboxJob& job, const std::string& owner, std::int64_t next_ms) {
+    const auto rows = database.query(
+        "UPDATE inbox SET lease_owner = '', lease_until = $1 WHERE provider = $2 AND message_id = $3 AND "
+        "lease_owner = $4 AND answer_state = 'waiting'",
+        {next_ms, job.provider, job.message_id, owner});
+    return rows ? Result<void>() : Result<void>(rows.error());
+}
+
+Result<PersonRecord> load_person(Database& database, const InboxJob& job) {
+    PersonRecord record;
+    // Our own clock throughout: the phones' clocks would mix up question and answer. What has a number is asked for by
+    // it, on the telephone, too; else by the address.
+    const auto said = database.query(
+        "SELECT ours, body FROM (SELECT 0 AS ours, text AS body, stored_at AS at, arrival AS place FROM inbox WHERE "
+        "business_id = $1 AND phone = $2 AND ($2 <> '' OR address = $3) AND text <> '' AND "
+        "(stored_at, arrival, message_id) < ($4, $5, $6) "
+        "UNION ALL SELECT 1, text, asked_at, 0 FROM outbox WHERE business_id = $1 AND to_number = $7 AND text <> '' "
+        "UNION ALL SELECT CASE WHEN turns.speaker = 'agent' THEN 1 ELSE 0 END, turns.text, turns.said_at, turns.turn "
+        "FROM turns JOIN calls ON calls.call_sid = turns.call_sid WHERE calls.business_id = $1 AND "
+        "calls.from_number = $2 AND $2 <> '' AND turns.text <> '') AS lines ORDER BY at DESC, place DESC, ours DESC "
+        "LIMIT $8",
+        {job.business, job.phone, job.address, job.stored_at, job.arrival, job.message_id, job.person(),
+         said_lines_max});
+    if (!said) {
+        return said.error();
+    }
+    for (const Row& row : *said) {
+        record.said.push_back({integer(row[0]) != 0, text(row[1])});
+    }
+    std::reverse(record.said.begin(), record.said.end());
+    const auto lead = database.query(
+        "SELECT name, email, status, notes, details FROM leads WHERE business_id = $1 AND phone = $2 AND $2 <> ''",
+        {job.business, job.phone});
+    if (!lead) {
+        return lead.error();
+    }
+    if (!lead->empty()) {
+        const Row& row = (*lead)[0];
+        record.lead.name = text(row[0]);
+        record.lead.email = text(row[1]);
+        record.lead.status = text(row[2]);
+        record.lead.notes = text(row[3]);
+        record.lead.details = text(row[4]);
+    }
+    const auto state = database.query("SELECT state FROM conversations WHERE business_id = $1 AND person = $2",
+                                      {job.business, job.person()});
+    if (!state) {
+        return state.error();
+    }
+    record.state = state->empty() ? std::string() : text((*state)[0][0]);
+    return record;
+}
+
+Result<bool> store_answer(Database& database, const InboxJob& job, const std::string& owner,
+                          const std::vector<Fact>& facts, const std::string& state, std::int64_t now_ms) {
+    auto transaction = Transaction::begin(database);
+    if (!transaction) {
+        return transaction.error();
+    }
+    const auto answered = database.query(
+        "UPDATE inbox SET answer_state = 'answered', lease_owner = '', lease_until = 0 WHERE provider = $1 AND "
+        "message_id = $2 AND lease_owner = $3 AND answer_state = 'waiting' RETURNING message_id",
+        {job.provider, job.message_id, owner});
+    if (!answered) {
+        return answered.error();
+    }
+    if (answered->empty()) {
+        return false;
+    }
+    for (const Fact& fact : facts) {
+        if (auto applied = apply_fact(database, fact); !applied) {
+            return applied.error();
+        }
+    }
+    const auto kept = database.query(
+        "INSERT INTO conversations (business_id, person, state, updated_at) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (business_id, person) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at",
+        {job.business, job.person(), state, now_ms});
+    if (!kept) {
+        return kept.error();
+    }
+    if (auto done = transaction->commit(); !done) {
+        return done.error();
+    }
+    return true;
+}
+
+Result<void> free_leases(Database& database, const std::string& owner) {
+    for (const std::string_view sql :
+         {"UPDATE inbox SET lease_owner = '', lease_until = 0 WHERE lease_owner = $1 AND answer_state = 'waiting'",
+          "UPDATE outbox SET lease_owner = '', lease_until = 0 WHERE lease_owner = $1 AND lease_until > 0"}) {
+        if (auto freed = database.query(sql, {owner}); !freed) {
+            return freed.error();
+        }
+    }
+    return {};
+}
+
+}  // namespace agentlocator
