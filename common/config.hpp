@@ -44,10 +44,11 @@ struct Settings {
     std::string database_url;           // DATABASE_URL (secret); empty: SQLite in the data folder.
     std::uint64_t spool_bytes_max = 0;  // STORE_SPOOL_BYTES_MAX of facts a worker keeps for an absent database.
     std::uint32_t retention_days = 0;   // RETENTION_DAYS of transcripts and recordings; 0: for ever.
-    std::string admin_token;               // ADMIN_TOKEN (secret); empty: made at the first start.
+    std::string admin_token;            // ADMIN_TOKEN (secret); empty: made at the first start.
     // WhatsApp
     std::string whatsapp_provider;       // WHATSAPP_PROVIDER: auto, baileys, twilio.
     std::string twilio_whatsapp_number;  // TWILIO_WHATSAPP_NUMBER: to send from through Twilio.
+    bool whatsapp_answers = true;        // WHATSAPP_ANSWERS: the agent answers what people write.
     // Agent
     std::string greeting_file;  // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
     AgentSettings agent;

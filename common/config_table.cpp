@@ -287,6 +287,8 @@ void add_store_rows(std::vector<SettingRow>& rows) {
                         return std::nullopt;
                     },
                     [](const Settings& settings) { return settings.whatsapp_provider; }});
+    rows.push_back(boolean("WHATSAPP_ANSWERS", &Settings::whatsapp_answers, true,
+                           "The agent answers WhatsApp messages. false: they are only stored."));
     rows.push_back(token("TWILIO_WHATSAPP_NUMBER", &Settings::twilio_whatsapp_number, "", false,
                          "Number to send WhatsApp messages from through Twilio, +972... or whatsapp:+972..."));
 }

@@ -15,6 +15,7 @@
 
 #include "common/exit_code.hpp"
 #include "common/io/call_slab_file.hpp"
+#include "common/io/life_lock.hpp"
 #include "common/io/secret_file.hpp"
 #include "common/io/settings_source.hpp"
 #include "common/log_line.hpp"
@@ -22,6 +23,8 @@
 #include "common/text.hpp"
 #include "store/io/janitor.hpp"
 #include "worker/agent/io/agent_thread.hpp"
+#include "worker/api/io/answer_thread.hpp"
+#include "worker/api/io/bridge_reader.hpp"
 #include "worker/api/io/outbox_thread.hpp"
 #include "worker/embedded_prompts.hpp"
 #include "worker/io/server.hpp"
@@ -169,13 +172,33 @@ int serve(const WorkerOptions& options) {
     const auto say_later = [&](std::string line) {
         static_cast<void>(store_news.push(StoreNews(StoreLine{std::move(line)})));
     };
+    // Where nobody sees that we live, what we have in hand is free when its lease runs out.
+    const auto alive = LifeLock::take(settings.data_dir + "/leases", store_name);
     OutboxThread outbox(settings, *database, store_name, say_later);
+    std::optional<AnswerThread> answers;
+    if (settings.whatsapp_answers) {
+        answers.emplace(settings, AnswerThreadParts{.database = *database,
+                                                    .owner = store_name,
+                                                    .files = *files,
+                                                    .on_answer = [&] { outbox.wake(); },
+                                                    .say = say_later});
+    }
+    const auto on_message_in = [&] {
+        if (answers) {
+            answers->wake();
+        }
+    };
+    std::optional<BridgeReader> bridge;
+    if (settings.bridge_enabled && !settings.bridge_secret.empty()) {
+        bridge.emplace(settings, *database, on_message_in, say_later);
+    }
     StoreWriter store({.database = *database,
                        .spool_folder = settings.data_dir + "/spool",
                        .process = store_name,
                        .limits = {.bytes_max = settings.spool_bytes_max},
                        .log = &store_news,
-                       .on_message_out = [&] { outbox.wake(); }});
+                       .on_message_out = [&] { outbox.wake(); },
+                       .on_message_in = on_message_in});
     ApiThread api(settings, *database);
     std::optional<Janitor> janitor;
     if (settings.retention_days > 0) {

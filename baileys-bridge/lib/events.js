@@ -57,6 +57,7 @@ export class Events {
         type: 'message',
         chat,
         from: { jid: from.jid, lid: from.lid, phone: from.phone, name: row.name },
+        to: { phone: row.own ?? null },
         from_me: Boolean(key.fromMe),
         offline: row.offline,
         message: { id: key.id, ts: row.ts, ...said },

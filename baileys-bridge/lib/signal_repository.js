@@ -9,7 +9,7 @@
 // So each ratchet step runs in a transaction of its own, committed before anything is sent, all under one lock.
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import { decodeMessageNode, DEFAULT_CONNECTION_CONFIG, proto, unpadRandomMax16 } from '@whiskeysockets/baileys';
+import { decodeMessageNode, DEFAULT_CONNECTION_CONFIG, jidDecode, proto, unpadRandomMax16 } from '@whiskeysockets/baileys';
 
 import { INBOX } from './auth_state.js';
 
@@ -93,6 +93,7 @@ export function receivedRow(stanza, padded, creds, nowMs) {
   return {
     event_id: receivedId(fullMessage.key),
     key: fullMessage.key,
+    own: jidDecode(creds.me.id)?.user, // Whose message it is: another phone may be linked before it is read.
     name: fullMessage.pushName ?? null,
     ts: fullMessage.messageTimestamp,
     offline: Boolean(stanza.attrs.offline),

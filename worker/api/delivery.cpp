@@ -142,4 +142,10 @@ std::int64_t delivery_pause_ms(std::int64_t attempts) {
     return std::min(pause_first_ms << std::clamp<std::int64_t>(attempts - 1, 0, 20), pause_longest_ms);
 }
 
+std::int64_t nobody_pause_ms(std::int64_t waited_ms) {
+    constexpr std::int64_t soonest_ms = 500;
+    constexpr std::int64_t latest_ms = 30'000;
+    return std::clamp(waited_ms / 10, soonest_ms, latest_ms);
+}
+
 }  // namespace agentlocator

@@ -16,6 +16,10 @@ std::size_t take_body(char* bytes, std::size_t size, std::size_t count, void* in
     return size * count;
 }
 
+int look_whether_cancelled(void* cancel, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<const std::atomic<bool>*>(cancel)->load() ? 1 : 0;
+}
+
 }  // namespace
 
 HttpReply http_call(const HttpCall& call) {
@@ -47,6 +51,11 @@ HttpReply http_call(const HttpCall& call) {
     curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT_MS, std::min(ms, 5000L));
     curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
+    if (call.cancel != nullptr) {
+        curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, look_whether_cancelled);
+        curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, call.cancel);
+    }
     curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &reply.body);
     const CURLcode code = curl_easy_perform(curl.get());

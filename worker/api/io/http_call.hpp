@@ -1,5 +1,6 @@
 #pragma once
 // One HTTP request that waits for its answer, by libcurl. For threads that may wait: never the media thread.
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct HttpCall {
     std::string user{};  // Basic authentication.
     std::string password{};
     Duration most = std::chrono::seconds(20);
+    const std::atomic<bool>* cancel = nullptr;  // True: give up, within a second.
 };
 struct HttpReply {
     long status = 0;  // 0: no answer.

@@ -5,9 +5,11 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "common/io/life_lock.hpp"
 #include "common/io/wall_clock.hpp"
 #include "common/log_line.hpp"
 #include "store/apply.hpp"
+#include "store/inbox.hpp"
 #include "worker/api/io/http_call.hpp"
 
 namespace agentlocator {
@@ -52,6 +54,10 @@ void OutboxThread::run() {
             }
         }
         if (database) {
+            // What a dead process of this machine had in hand need not wait for the clock.
+            LifeLock::for_each_dead(settings_.data_dir + "/leases", [&](const std::string& owner) {
+                return free_leases(*database, owner).has_value();
+            });
             work(*database);
         }
     }
@@ -77,8 +83,8 @@ void OutboxThread::work(Database& database) {
 
 void OutboxThread::deliver(Database& database, const OutboxJob& job) {
     const std::int64_t now = wall_ms();
-    const auto later = [&](std::int64_t at, const std::string& why) {
-        static_cast<void>(postpone_outbox(database, job.id, owner_, at, why));
+    const auto later = [&](std::int64_t at, const std::string& why, Attempt attempt = Attempt::made) {
+        static_cast<void>(postpone_outbox(database, job.id, owner_, at, why, attempt));
     };
     const auto note = [&](const std::string& status, std::string_view provider, const std::string& provider_id,
                           const std::string& why) {
@@ -91,11 +97,12 @@ void OutboxThread::deliver(Database& database, const OutboxJob& job) {
     };
     const auto provider = choose_provider(job, providers(), now);
     if (!provider) {
-        return later(now + delivery_pause_ms(job.attempts), "no provider can send now");
+        return later(now + nobody_pause_ms(now - job.asked_at), "no provider can send now", Attempt::not_made);
     }
-    if (!people_.allow(job.to, Clock::now()) ||
-        !numbers_.allow(std::string(to_string(*provider)) + job.from, Clock::now())) {
-        return later(now + rate_pause_ms, "rate limit");
+    // The bridge has limits of its own (BAILEYS_SENDS_PER_MINUTE), which all workers share.
+    if (*provider == WhatsAppProvider::twilio &&
+        (!people_.allow(job.to, Clock::now()) || !numbers_.allow(job.from, Clock::now()))) {
+        return later(now + rate_pause_ms, "rate limit", Attempt::not_made);
     }
     // Before it is handed over: whoever goes on after us must know where it may be already.
     if (!note_outbox_provider(database, job.id, owner_, to_string(*provider))) {

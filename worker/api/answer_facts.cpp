@@ -1,0 +1,66 @@
+#include "worker/api/answer_facts.hpp"
+
+#include <algorithm>
+
+#include "worker/api/api.hpp"
+
+namespace agentlocator {
+
+std::string answer_id(const InboxJob& job) {
+    return message_id(job.business, "answer/" + job.provider + "/" + job.message_id);
+}
+
+std::vector<Fact> facts_of_answer(const InboxJob& job, const TextAnswer& answer, std::int64_t now_ms) {
+    std::vector<Fact> facts;
+    facts.emplace_back(MessageOutFact{.id = answer_id(job),
+                                      .body_hash = "answer",
+                                      .business = job.business,
+                                      .from = job.to,
+                                      .to = job.person(),
+                                      .provider = job.provider,
+                                      .text = answer.text,
+                                      .in_reply_to = job.message_id,
+                                      .asked_at = now_ms});
+    for (LeadFact lead : answer.leads) {
+        lead.business = job.business;
+        lead.to = job.to;
+        lead.channel = "whatsapp";
+        lead.source = "whatsapp";
+        lead.external_id = job.message_id;
+        lead.seen_at = now_ms;
+        facts.emplace_back(std::move(lead));
+    }
+    for (AppointmentFact meeting : answer.booked) {
+        meeting.business = job.business;
+        meeting.to = job.to;
+        meeting.channel = "whatsapp";
+        meeting.told_at = now_ms;
+        facts.emplace_back(std::move(meeting));
+    }
+    return facts;
+}
+
+TextQuestion question_of(const InboxJob& job, const PersonRecord& record) {
+    TextQuestion question{.person = job.person(),
+                          .phone = job.phone,
+                          .text = job.text,
+                          .before = {},
+                          .lead = record.lead,
+                          .state = record.state,
+                          .attempts = job.attempts};
+    for (const SaidLine& line : record.said) {
+        ChatMessage message;
+        message.role = line.ours ? ChatMessage::Role::assistant : ChatMessage::Role::user;
+        message.content = line.text;
+        question.before.push_back(std::move(message));
+    }
+    return question;
+}
+
+std::int64_t answer_pause_ms(std::int64_t attempts) {
+    constexpr std::int64_t first_ms = 2'000;
+    constexpr std::int64_t longest_ms = 30'000;
+    return std::min(first_ms << std::clamp<std::int64_t>(attempts - 1, 0, 8), longest_ms);
+}
+
+}  // namespace agentlocator
