@@ -300,6 +300,16 @@ export function qrModules(text) {
   return matrix.dark;
 }
 
+// For a page. One path: a square of the code is one unit.
+export function qrSvg(modules) {
+  const size = modules.length + 8; // Four modules of quiet on each side, as the standard asks for.
+  const squares = modules.flatMap((row, y) => row.map((dark, x) => (dark ? `M${x + 4} ${y + 4}h1v1h-1z` : '')));
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size} ${size}" shape-rendering="crispEdges">` +
+    `<path fill="#fff" d="M0 0h${size}v${size}H0z"/><path d="${squares.join('')}"/></svg>`
+  );
+}
+
 const QUIET = 2; // Four modules are asked for; two do on a screen, and keep it small.
 
 // For a terminal: two rows of modules in a line of text. Colours are set on purpose, so that it is dark on light on

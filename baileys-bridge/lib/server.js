@@ -9,6 +9,7 @@ import { log, redacted } from './log.js';
 import { MediaError } from './media.js';
 import { outboxView } from './outbox.js';
 import { address, BadRequest, readRequest } from './outgoing.js';
+import { qrModules, qrSvg } from './qr.js';
 
 // A request here is a line and a few headers from the same machine; whoever is slower or bigger is not a worker of ours.
 export const HEADER_BYTES_MAX = 8 * 1024;
@@ -210,7 +211,8 @@ function sessionRoutes({ link, pump, outbox, events, ...bridge }) {
         if (!link.qr) {
           throw new HttpError(404, 'not_found', 'there is no QR code; POST /v1/session/pair asks for one', { retryable: true });
         }
-        return json(200, link.qr);
+        const modules = qrModules(link.qr.qr);
+        return json(200, { ...link.qr, svg: modules && qrSvg(modules) });
       },
     },
     {

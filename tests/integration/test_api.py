@@ -146,13 +146,28 @@ def test_one_idempotency_key_is_one_message(api, twilio):
     assert len(twilio.sent) == 1
 
 
-def test_an_inbound_message_is_stored_once_and_makes_a_lead(api):
+def test_an_inbound_message_is_stored_once_answered_once_and_makes_a_lead(api, twilio):
     form = {"MessageSid": "SM9", "From": "whatsapp:+972501234567", "To": "whatsapp:+14155550123", "Body": "שלום"}
-    for _ in range(2):
+    for path, status in (("twilio", 204), ("twilio", 204), ("inbound", 200)):  # Twilio repeats what it is unsure of.
         data = urllib.parse.urlencode(form).encode()
-        with urllib.request.urlopen(f"http://127.0.0.1:{api.port}/webhook/whatsapp/twilio", data) as answer:
-            assert answer.status == 204
-    wait_until(lambda: api.ask("/api/whatsapp/conversations")[1]["total"] == 1, "no conversation")
-    talk = api.ask("/api/whatsapp/conversation/0501234567")[1]
-    assert [message["body"] for message in talk["conversation"]] == ["שלום"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{api.port}/webhook/whatsapp/{path}", data) as answer:
+            assert answer.status == status
+
+    def talk():
+        found = api.ask("/api/whatsapp/conversation/0501234567")[1]["conversation"]
+        return [(message["direction"], message["status"]) for message in found]
+
+    wait_until(lambda: talk() == [("in", "answered"), ("out", "accepted")], talk, interval=0.2)
+    assert [(message["To"], message["From"]) for message in twilio.sent] == [
+        ("whatsapp:+972501234567", "whatsapp:+14155550123")
+    ]
+    assert "לאה" in twilio.sent[0]["Body"]
+    assert api.ask("/api/whatsapp/conversations")[1]["total"] == 1
     assert api.ask("/api/leads")[1]["leads"][0]["phone"] == "+972501234567"
+
+
+def test_the_bridge_routes_say_that_there_is_none(api):
+    status, body = api.ask("/api/whatsapp/status")
+    assert (status, body["provider"], body["ready"], body["baileys"]["enabled"]) == (200, "twilio", True, False)
+    assert api.ask("/api/whatsapp/qr")[0] == 503
+    assert api.ask("/api/whatsapp/status", token="wrong")[0] == 401

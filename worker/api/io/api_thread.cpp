@@ -11,6 +11,8 @@
 #include "store/migrations.hpp"
 #include "worker/api/api.hpp"
 #include "worker/api/api_reply.hpp"
+#include "worker/api/bridge_api.hpp"
+#include "worker/api/io/http_call.hpp"
 
 namespace agentlocator {
 namespace {
@@ -28,12 +30,60 @@ std::string random_id() {
 }  // namespace
 
 ApiThread::ApiThread(Settings settings, DatabaseAddress database)
-    : settings_(std::move(settings)), address_(std::move(database)), thread_([this] { run(); }) {}
+    : settings_(std::move(settings)),
+      address_(std::move(database)),
+      thread_([this] { run(); }),
+      bridge_thread_([this] { run_bridge(); }) {}
 
 ApiThread::~ApiThread() {
     stopping_.store(true);
     questions_.wake();
+    bridge_questions_.wake();
     thread_.join();
+    bridge_thread_.join();
+}
+
+bool ApiThread::ask(ApiQuestion question) {
+    return is_bridge_path(question.path) ? bridge_questions_.push(std::move(question))
+                                         : questions_.push(std::move(question));
+}
+
+void ApiThread::run_bridge() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    ::pthread_setname_np(::pthread_self(), "api-bridge");
+    while (!stopping_.load()) {
+        const auto batch = bridge_questions_.take();
+        for (const ApiQuestion& question : batch) {
+            ApiResult result{question.ticket, {}};
+            try {
+                result.result = {.answer = answer_by_bridge(question)};
+            } catch (const std::exception&) {
+                result.result = {.answer = api_error(500, "internal error")};
+            }
+            static_cast<void>(results_.push(result));
+        }
+        if (batch.empty()) {
+            bridge_questions_.wait(std::chrono::seconds(60));
+        }
+    }
+}
+
+HttpResponse ApiThread::answer_by_bridge(const ApiQuestion& question) const {
+    auto asked = ask_bridge(question.request, question.path, settings_);
+    if (auto* const known = std::get_if<HttpResponse>(&asked)) {
+        return std::move(*known);
+    }
+    const auto& what = std::get<BridgeQuestion>(asked);
+    const HttpReply reply =
+        http_call({.method = what.method,
+                   .url = "http://127.0.0.1:" + std::to_string(settings_.bridge_port) + what.target,
+                   .headers = {"Authorization: Bearer " + settings_.bridge_secret, "Content-Type: application/json"},
+                   .body = what.body,
+                   .most = bridge_patience,
+                   .cancel = &stopping_});
+    return read_bridge_reply(question.path, settings_, reply.status, reply.body);
 }
 
 void ApiThread::run() {

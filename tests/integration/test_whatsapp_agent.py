@@ -1,0 +1,132 @@
+"""WhatsApp from end to end: a person writes, the agent answers, and any process may die at any time.
+
+WHATSAPP_MESSAGES and WHATSAPP_SEED make the long run and repeat a failure.
+"""
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter
+
+import pytest
+from support import is_alive, wait_until
+from whatsapp_world import Linked, World
+
+MESSAGES = int(os.environ.get("WHATSAPP_MESSAGES", "40"))
+SEED = int(os.environ.get("WHATSAPP_SEED", time.time_ns() % 1_000_000))
+PEOPLE = 8
+# A part dies after so many messages have passed, not after a time: a slow machine gets as much done between deaths.
+PASSED_MAX = 20
+
+
+@pytest.fixture(name="world")
+def world_of_whatsapp():
+    with World() as world:
+        yield world
+
+
+def rows(linked, sql):
+    with sqlite3.connect(f"file:{linked.data}/agentlocator.db?mode=ro", uri=True, timeout=30) as database:
+        return database.execute(sql).fetchall()
+
+
+def count(linked, sql):
+    try:
+        return rows(linked, sql)[0][0]
+    except sqlite3.OperationalError:  # Not made yet, or being recovered.
+        return 0
+
+
+def answered(linked):
+    return count(linked, "SELECT COUNT(*) FROM inbox WHERE answer_state = 'answered'")
+
+
+def test_a_person_is_answered_and_followed_to_his_reading(world, place, folder):
+    with Linked(world, place, folder) as linked:
+        assert linked.ask("/api/whatsapp/status")[1]["ready"] is False
+        wait_until(lambda: linked.ask("/api/whatsapp/qr")[0] == 404, linked.explain, 120, 0.2)  # 503: not up yet.
+        assert linked.ask("/api/whatsapp/pair", {"method": "code", "phone": "?"})[0] == 400
+        assert linked.ask("/api/whatsapp/pair")[0] == 405
+        qr = linked.link()
+        assert qr["dataUrl"].startswith("data:image/svg+xml;base64,") and qr["qrText"] == qr["qr"]
+        status = linked.ask("/api/whatsapp/status")[1]
+        assert (status["provider"], status["connected"], status["baileys"]["phone"]) == ("baileys", True, "972500000001")
+        assert linked.ask("/api/whatsapp/pair", {"method": "qr"})[0] == 409
+        world.do("send", count=2, people=1)
+
+        def talk():
+            found = linked.ask("/api/whatsapp/conversation/972541000000")[1] or {"conversation": []}
+            return [(one["direction"], one["status"]) for one in found["conversation"]]
+
+        wait_until(lambda: sorted(talk()) == [("in", "answered")] * 2 + [("out", "read")] * 2, talk, 60, 0.2)
+        said = linked.ask("/api/whatsapp/conversation/972541000000")[1]["conversation"]
+        assert any(one["body"].startswith("Hello, this is Leah") for one in said if one["direction"] == "out")
+        assert linked.ask("/api/leads")[1]["leads"][0]["source"] == "whatsapp"
+        assert linked.ask("/api/whatsapp/logout", {})[0] == 202
+        wait_until(lambda: linked.ask("/api/whatsapp/status")[1]["configured"] is False, linked.explain, 60, 0.2)
+
+
+def kill_something(linked, choose):
+    pids = linked.pids()
+    if not pids:
+        return None
+    name = choose.choice(sorted(pids))
+    os.kill(pids[name], signal.SIGKILL)
+    if name == "supervisor":
+        wait_until(lambda: not is_alive(pids[name]), "the supervisor is dead")
+        linked.start()
+    return name
+
+
+def test_each_message_is_answered_once_while_everything_dies(world, place, folder):
+    choose = random.Random(SEED)
+    deaths = Counter()
+    with Linked(world, place, folder) as linked:
+        linked.link()
+        sent = 0
+        next_death = choose.randint(1, PASSED_MAX)
+
+        def passed():
+            state = world.do("state")
+            return len(state["received"]) + sent - state["undelivered"]
+
+        def all_done():
+            nonlocal sent, next_death
+            if sent < MESSAGES and sent - answered(linked) < 4 * PEOPLE:
+                world.do("send", count=PEOPLE, people=PEOPLE)
+                sent += PEOPLE
+            if passed() >= next_death:
+                deaths[kill_something(linked, choose)] += 1
+                next_death = passed() + choose.randint(1, PASSED_MAX)
+            return sent >= MESSAGES and answered(linked) == sent and len(world.do("state")["received"]) >= sent
+
+        progress, moved = None, time.monotonic()
+        while not all_done():  # As long as anything moves, however slowly.
+            now = (passed(), answered(linked))
+            if now != progress:
+                progress, moved = now, time.monotonic()
+            assert time.monotonic() - moved < 120, f"seed {SEED}, {deaths}, stuck at {now}\n{linked.explain()}"
+            time.sleep(0.05)
+        waiting = "SELECT COUNT(*) FROM outbox WHERE status NOT IN ('sent', 'delivered', 'read')"
+        wait_until(lambda: count(linked, waiting) == 0,
+                   lambda: f"seed {SEED}, {deaths}: {rows(linked, 'SELECT id, status, error FROM outbox')[:20]}",
+                   120, 0.1)
+        check_each_once(linked, world.do("state"), sent)
+        assert sum(deaths.values()) > 0
+        print(f"seed {SEED}: {sent} in, {sent} answered, deaths {dict(deaths)}")
+
+
+def check_each_once(linked, state, sent):
+    stored = rows(linked, "SELECT message_id, phone FROM inbox")
+    assert Counter((phone, name.rpartition(":")[2]) for name, phone in stored) == Counter(
+        ("+" + one["phone"], one["id"]) for one in state["sent"]
+    ), "each message is stored once"
+    assert len(stored) == sent
+    replies = rows(linked, "SELECT in_reply_to, provider_id FROM outbox")
+    assert sorted(name for name, _ in stored) == sorted(name for name, _ in replies), "each has one answer"
+    assert set(state["received"]) == {wa_id for _, wa_id in replies}, "WhatsApp has each answer under one id"
+    expected = Counter(one["phone"] for one in state["sent"])
+    for phone, inbox in state["inboxes"].items():
+        assert len(set(inbox)) == expected[phone], f"{phone} could read each answer, and no other"
