@@ -91,8 +91,16 @@ class Probe:
                 return events
 
     def ask(self, **request):
+        self.begin(**request)
+        return self._until("end")
+
+    def begin(self, **request):
+        """Asks, but does not wait; cancel() is the line that ends it ("cancel_on_line")."""
         self.child.stdin.write(json.dumps(request) + "\n")
         self.child.stdin.flush()
+
+    def cancel(self):
+        self.begin()
         return self._until("end")
 
     def __enter__(self):

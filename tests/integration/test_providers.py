@@ -130,22 +130,45 @@ def test_every_fault_of_a_model_is_one_error_with_its_class(farm, scenario, erro
 
 def test_a_model_that_never_stops_is_stopped(farm):
     with probe(farm, "endless") as run:
-        events = run.ask(do="chat", messages=QUESTION)
-    assert only(events, "done")["finish"] == "length"
-    farm.wait_for(lambda line: line["event"] == "given_up")
-
-
-def test_cancelling_resets_the_stream_and_keeps_the_connection(farm):
-    with probe(farm, "hang-mid") as run:
         before = len(farm.seen("given_up"))
+        events = run.ask(do="chat", messages=QUESTION)
+        assert only(events, "done")["finish"] == "length"
+        support.wait_until(lambda: len(farm.seen("given_up")) > before, "it talks on")
+
+
+@pytest.mark.parametrize("request_of, path", [
+    ({"do": "chat", "messages": QUESTION}, "/v1/chat/completions"),
+    ({"do": "speak", "text": "שלום"}, "/v1/audio/speech"),
+    ({"do": "hear", "provider": "google"}, "/google.cloud.speech.v1.Speech/StreamingRecognize"),
+])
+def test_cancelling_resets_the_stream_at_once(farm, sound, request_of, path):
+    """The far side hears of it although nothing else is sent or asked for, and the connection is used again."""
+    patience = {"first_token_ms": 50000, "first_audio_ms": 50000, "total_ms": 50000}
+    arrived = lambda: [line for line in farm.seen("request") + farm.seen("grpc") if line["path"] == path]
+    given_up = lambda: [line for line in farm.seen("given_up") if line["path"] == path]
+    with probe(farm, "hang") as run:
+        for _ in range(3):
+            before, gone = len(arrived()), len(given_up())
+            run.begin(**request_of, **patience, file=sound, cancel_on_line=True)
+            support.wait_until(lambda: len(arrived()) > before, "the request never came")
+            events = run.cancel()
+            cancelled = only(events, "cancelled")
+            assert not [event for event in events if event["event"] in ("done", "error", "text", "audio")]
+            support.wait_until(lambda: len(given_up()) > gone, "the far side never heard of it")
+            print(f"heard of it after {(given_up()[-1]['at_us'] - cancelled['at_us']) / 1000:.2f} ms")
+    used = arrived()[-3:]
+    assert len({line["peer"] for line in used}) == 1 and {line["version"] for line in used} == {"2.0"}
+
+
+def test_cancelling_from_within_the_answer_resets_the_stream(farm):
+    with probe(farm, "hang-mid") as run:
         for _ in range(2):
+            before = len(farm.seen("given_up"))
             events = run.ask(do="chat", messages=QUESTION, cancel_on_text=True)
             assert not [event for event in events if event["event"] in ("done", "error")]
-        # The probe lives on: what the far side saw is the stream's reset, not the end of the process. libcurl sends it
-        # with the connection's next use.
-        support.wait_until(lambda: len(farm.seen("given_up")) > before, "the far side never heard of it")
-        first, second = farm.seen("request")[-2:]
-        assert first["version"] == "2.0" and first["peer"] == second["peer"]
+            support.wait_until(lambda: len(farm.seen("given_up")) > before, "the far side never heard of it")
+    first, second = farm.seen("request")[-2:]
+    assert first["version"] == "2.0" and first["peer"] == second["peer"]
 
 
 def test_a_closed_port_is_a_network_error_at_once(farm):
@@ -199,7 +222,7 @@ def test_google_stream_in_any_split(farm, sound):
     ("deepgram", "auth", "auth"), ("deepgram", "busy", "rate_limited"), ("deepgram", "close", "network"),
     ("elevenlabs", "ws-quota", "quota"), ("azure", "broken", "server"),
     ("google", "auth", "auth"), ("google", "busy", "rate_limited"), ("google", "broken", "server"),
-    ("google", "proxy", "server"),
+    ("google", "proxy", "server"), ("google", "unavailable", "server"), ("google", "too-old", "lifetime"),
 ])
 def test_every_fault_of_a_recogniser_is_one_error(farm, sound, provider, scenario, error_class):
     with probe(farm, scenario) as run:

@@ -89,7 +89,7 @@ server.on("request", (request, response) => {
   request.on("data", (data) => parts.push(data));
   request.on("end", () => {
     const body = Buffer.concat(parts);
-    say({ event: "request", method: request.method, path, version: request.httpVersion, peer: request.socket.remotePort,
+    say({ event: request.method === "HEAD" ? "head" : "request", method: request.method, path, version: request.httpVersion, peer: request.socket.remotePort,
       headers: request.headers, body: body.toString("utf8", 0, 4000), bytes: body.length });
     answer(place, request, body, response).catch((problem) => {
       say({ event: "farm_fault", problem: String(problem) });

@@ -1,10 +1,15 @@
 // Drives network providers from a test: settings from the environment, requests as JSON lines on stdin, what happens as
 // JSON lines on stdout. One request at a time unless "together" is given.
 //
-//   {"do":"chat","provider":"openai","messages":[..],"tools":[..],"cancel_after":1,"first_token_ms":..}
+//   {"do":"chat","provider":"openai","messages":[..],"tools":[..],"first_token_ms":..}
 //   {"do":"speak","provider":"openai","text":"..","language":"he"}        audio goes to "file"
 //   {"do":"hear","provider":"openai","file":"x.ulaw","language":"he","pace_ms":0}
+//   Each of these with "cancel_on_line":true is cancelled by the next line, or chat with "cancel_on_text":true by its
+//   text.
 //   {"do":"realtime", ...}   {"do":"hangup"|"transfer","call":"CA..","twiml":".."}   {"do":"warm","kind":"llm",..}
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <iostream>
@@ -60,6 +65,11 @@ namespace {
 
 using namespace probe;
 
+// The monotonic clock, which the fake services read, too.
+std::int64_t now_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count();
+}
+
 LlmRequest llm_request(const json& request) {
     LlmRequest out;
     for (const json& entry : request.value("messages", json::array())) {
@@ -87,6 +97,47 @@ LlmRequest llm_request(const json& request) {
     return out;
 }
 
+// Lines of standard input, read by the loop: connections live on between requests, as in a worker.
+class Input {
+public:
+    explicit Input(EventLoop& loop) : loop_(loop), sink_([this](std::uint32_t) { read_some(); }) {
+        loop_.add(STDIN_FILENO, EPOLLIN, sink_);
+    }
+
+    // Waits. Nothing: the end.
+    std::optional<std::string> next() {
+        while (!has_line() && !over_) {
+            loop_.run_once(std::chrono::seconds(1));
+        }
+        if (!has_line()) {
+            return std::nullopt;
+        }
+        const auto end = bytes_.find('\n');
+        std::string line = bytes_.substr(0, end);
+        bytes_.erase(0, end + 1);
+        return line;
+    }
+
+    [[nodiscard]] bool has_line() const { return bytes_.find('\n') != std::string::npos; }
+
+private:
+    void read_some() {
+        char buffer[4096];
+        const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
+        if (count > 0) {
+            bytes_.append(buffer, static_cast<std::size_t>(count));
+        } else if (count == 0 || errno != EINTR) {
+            over_ = true;
+            loop_.remove(STDIN_FILENO, sink_);
+        }
+    }
+
+    EventLoop& loop_;
+    FunctionSink sink_;
+    std::string bytes_;
+    bool over_ = false;
+};
+
 // What is running now. `over` says that the terminal event was printed.
 struct Running {
     OperationPtr operation;
@@ -98,8 +149,8 @@ struct Running {
 
 class Probe {
 public:
-    Probe(EventLoop& loop, const Settings& settings)
-        : loop_(loop), settings_(settings), providers_(loop, settings, [](const ProviderError& error) {
+    Probe(EventLoop& loop, Input& input, const Settings& settings)
+        : loop_(loop), input_(input), settings_(settings), providers_(loop, settings, [](const ProviderError& error) {
               json line = describe(error);
               line["event"] = "notice";
               print(line);
@@ -126,17 +177,17 @@ public:
 private:
     // Runs the loop until the operation is over, and a little longer: nothing may come after the terminal event.
     void wait(Running& running, const json& request) {
-        const auto cancel_after = request.find("cancel_after_ms");
+        const bool cancel_on_line = request.value("cancel_on_line", false);
         const auto started = Clock::now();
         const Duration patience = std::chrono::seconds(60);
         while (!running.over && Clock::now() - started < patience) {
             loop_.run_once(std::chrono::milliseconds(5));
-            if (cancel_after != request.end() &&
-                Clock::now() - started >= std::chrono::milliseconds(cancel_after->get<int>()) && !running.over) {
+            if (cancel_on_line && !running.over && input_.has_line()) {
+                static_cast<void>(input_.next());
                 running.operation.reset();
                 running.utterance.reset();
                 running.over = true;
-                print({{"event", "cancelled"}});
+                print({{"event", "cancelled"}, {"at_us", now_us()}});
             }
         }
         const auto linger = Clock::now() + std::chrono::milliseconds(request.value("linger_ms", 20));
@@ -191,7 +242,7 @@ private:
             if (cancel_on_text) {  // From inside the callback, as a barge-in does.
                 running.operation.reset();
                 running.over = true;
-                print({{"event", "cancelled"}});
+                print({{"event", "cancelled"}, {"at_us", now_us()}});
             }
         };
         listener.on_tool_call = [](const ToolCall& call) {
@@ -298,6 +349,7 @@ private:
     }
 
     EventLoop& loop_;
+    Input& input_;
     const Settings& settings_;
     NetworkProviders providers_;
     std::map<std::string, std::unique_ptr<LlmProvider>> llms_;
@@ -314,11 +366,11 @@ int main() {
         print({{"event", "fault"}, {"detail", fault.detail}});
     }
     EventLoop loop;
-    Probe probe(loop, parsed.settings);
+    Input input(loop);
+    Probe probe(loop, input, parsed.settings);
     print({{"event", "ready"}});
-    std::string line;
-    while (std::getline(std::cin, line)) {
-        const json request = json::parse(line, nullptr, false);
+    while (const auto line = input.next()) {
+        const json request = json::parse(*line, nullptr, false);
         if (request.is_object()) {
             probe.perform(request);
         }

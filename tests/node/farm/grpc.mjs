@@ -1,4 +1,6 @@
 // Google's StreamingRecognize over gRPC (google/cloud/speech/v1/cloud_speech.proto), by hand: the few fields there are.
+import http2 from "node:http2";
+
 import { pause, say } from "./common.mjs";
 import { grpcFaults } from "./faults.mjs";
 
@@ -33,11 +35,13 @@ export function streamingRecognise(scenario, request, response) {
   };
   if (grpcFaults[scenario]) return refuse(...grpcFaults[scenario]);
   if (!request.headers["x-goog-api-key"] && !/^Bearer .+/.test(request.headers.authorization ?? "")) return refuse(...grpcFaults.auth);
-  say({ event: "grpc", headers: request.headers });
+  say({ event: "grpc", path: request.url.replace(/^\/s\/[^/]+/, ""), version: request.httpVersion, peer: request.socket.remotePort, headers: request.headers });
   response.writeHead(200, head);
   const finish = (status, message, bytes) => {
     over = true;
     response.addTrailers({ "grpc-status": String(status), "grpc-message": encodeURI(message) });
+    // A client that is still sending is told to stop, as gRPC's servers do (RFC 9113 8.1).
+    response.stream.once("wantTrailers", () => setImmediate(() => request.complete || response.stream.close(http2.constants.NGHTTP2_NO_ERROR)));
     response.end(bytes);
   };
   let pending = Buffer.alloc(0);
@@ -62,7 +66,7 @@ export function streamingRecognise(scenario, request, response) {
     }
   });
   request.on("end", async () => {
-    if (over) return;
+    if (over || scenario === "hang") return;
     const bytes = result(`שמעתי ${sound}`, true);
     if (scenario !== "split") return finish(0, "", bytes);
     for (const byte of bytes) {

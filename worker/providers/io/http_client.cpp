@@ -14,6 +14,13 @@ constexpr std::size_t header_bytes_max = 16U << 10U;      // Of one line.
 constexpr std::size_t origins_max = 64;                   // Providers have a handful of hosts.
 constexpr Duration warm_time = std::chrono::seconds(30);  // Servers keep idle connections at least that long.
 
+// Of the request's head; 0: not sent yet.
+long request_bytes(CURL* easy) {
+    long bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes;
+}
+
 }  // namespace
 
 struct HttpClient::Exchange {
@@ -26,6 +33,7 @@ struct HttpClient::Exchange {
     HttpCall call;
     std::size_t answer_bytes_max = 0;
     bool streaming = false;
+    bool push = false;  // Sent by push_reset().
     char problem[CURL_ERROR_SIZE] = "";
 
     HttpHead head;  // Of the block being read.
@@ -42,6 +50,7 @@ struct HttpClient::Exchange {
     std::string outbox;  // Of a streaming upload.
     bool upload_ended = false;
     bool upload_paused = false;
+    bool answered = false;  // Trailers came: there is no more, though libcurl would wait for our upload to end.
 
     Exchange() = default;
     Exchange(const Exchange&) = delete;
@@ -110,10 +119,15 @@ HttpClient::Exchange* HttpClient::find(std::uint64_t id) {
 
 std::unique_ptr<HttpTransfer> HttpClient::start(HttpCall call, HttpListener& listener, std::size_t answer_bytes_max,
                                                 Upload upload) {
+    return std::make_unique<HttpTransfer>(*this, add(std::move(call), &listener, answer_bytes_max, upload).id);
+}
+
+HttpClient::Exchange& HttpClient::add(HttpCall call, HttpListener* listener, std::size_t answer_bytes_max,
+                                      Upload upload) {
     auto exchange = std::make_unique<Exchange>();
     exchange->client = this;
     exchange->id = next_id_++;
-    exchange->listener = &listener;
+    exchange->listener = listener;
     exchange->call = std::move(call);
     exchange->answer_bytes_max = answer_bytes_max;
     exchange->streaming = upload == Upload::streaming;
@@ -123,7 +137,7 @@ std::unique_ptr<HttpTransfer> HttpClient::start(HttpCall call, HttpListener& lis
     exchanges_.emplace(added.id, std::move(exchange));
     prepare(added);
     driver_.add(added.easy);
-    return std::make_unique<HttpTransfer>(*this, added.id);
+    return added;
 }
 
 void HttpClient::prepare(Exchange& exchange) {
@@ -156,6 +170,8 @@ void HttpClient::prepare(Exchange& exchange) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_READFUNCTION, &HttpClient::on_read);
         curl_easy_setopt(easy, CURLOPT_READDATA, &exchange);
+    } else if (call.method == "HEAD") {
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else if (call.method == "GET") {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     } else {
@@ -213,6 +229,10 @@ std::size_t HttpClient::on_header(char* data, std::size_t size, std::size_t coun
         exchange.head.status = static_cast<int>(parse_integer(trim(line.substr(blank)).substr(0, 3)).value_or(0));
         return bytes;
     }
+    if (exchange.head_complete && exchange.streaming && !exchange.answered) {
+        exchange.answered = true;
+        exchange.mark_ready();
+    }
     HttpHead& block = exchange.head_complete ? exchange.trailers : exchange.head;
     const auto colon = line.find(':');
     if (colon != std::string_view::npos && line.size() <= header_bytes_max && block.headers.size() < headers_max) {
@@ -229,21 +249,65 @@ void HttpClient::abort(std::uint64_t id) {
 }
 
 void HttpClient::drain(std::unique_ptr<HttpTransfer> transfer) {
-    constexpr Duration drain_max = std::chrono::seconds(1);
     Exchange* exchange = transfer == nullptr ? nullptr : find(transfer->id_);
     if (exchange == nullptr) {
         return;
     }
     exchange->listener = nullptr;
-    exchange->drain_timer = loop_.call_at(Clock::now() + drain_max, [this, id = exchange->id] { retire(id); });
+    arm_drain(*exchange);
+}
+
+void HttpClient::arm_drain(Exchange& exchange) {
+    constexpr Duration drain_max = std::chrono::seconds(1);
+    exchange.drain_timer = loop_.call_at(Clock::now() + drain_max, [this, id = exchange.id] { retire(id); });
 }
 
 void HttpClient::retire(std::uint64_t id) {
-    if (const auto found = exchanges_.find(id); found != exchanges_.end()) {
-        loop_.cancel(found->second->drain_timer);
-        driver_.remove(found->second->easy);
-        exchanges_.erase(found);
+    const auto found = exchanges_.find(id);
+    if (found == exchanges_.end()) {
+        return;
     }
+    loop_.cancel(found->second->drain_timer);
+    const bool left = leaves_reset(*found->second);
+    const std::string origin(url_origin(found->second->call.url));
+    driver_.remove(found->second->easy);
+    exchanges_.erase(found);
+    if (left) {
+        push_reset(origin);
+    }
+}
+
+// Removing it makes libcurl write RST_STREAM: its request was sent over HTTP/2, and no end of the answer was seen.
+bool HttpClient::leaves_reset(const Exchange& exchange) const {
+    if (exchange.push || exchange.answered || request_bytes(exchange.easy) == 0 ||
+        (exchange.finished && exchange.result != CURLE_WRITE_ERROR)) {
+        return false;
+    }
+    long version = CURL_HTTP_VERSION_NONE;
+    curl_easy_getinfo(exchange.easy, CURLINFO_HTTP_VERSION, &version);
+    if (version != CURL_HTTP_VERSION_NONE) {
+        return version == CURL_HTTP_VERSION_2_0;
+    }
+    const auto known = origins_.find(url_origin(exchange.call.url));
+    return known == origins_.end() || !known->second.heard || known->second.http2;  // Not a word yet: likely.
+}
+
+// libcurl 7.88 to 8.0 keep frames below 1 kB in a buffer of the connection, and after RST_STREAM nobody empties it: the
+// server goes on working for nobody until something else is sent there, at worst the next turn's request. So something
+// is sent, the least there is: a HEAD of the root, without a key, whose answer does not matter. (PING, by
+// curl_easy_upkeep, stays in the same buffer.)
+void HttpClient::push_reset(const std::string& origin) {
+    Origin& known = origin_at(origin);
+    if (const Exchange* waiting = find(known.push); waiting != nullptr && request_bytes(waiting->easy) == 0) {
+        return;  // Not sent yet: it pushes this one, too.
+    }
+    HttpCall call;
+    call.method = "HEAD";
+    call.url = origin + "/";
+    Exchange& exchange = add(std::move(call), nullptr, 0, Upload::whole);
+    exchange.push = true;
+    known.push = exchange.id;
+    arm_drain(exchange);
 }
 
 void HttpClient::deliver() {
@@ -298,10 +362,7 @@ void HttpClient::deliver(std::uint64_t id) {
     HttpListener& listener = *exchange->listener;
     if (exchange->head_complete && !exchange->head_delivered) {
         exchange->head_delivered = true;
-        if (heard_.size() >= origins_max) {
-            heard_.clear();
-        }
-        heard_[std::string(url_origin(exchange->call.url))] = Clock::now();
+        note_heard(*exchange);
         const HttpHead head = exchange->head;
         listener.on_head(head);
         exchange = find_listened(id);
@@ -312,7 +373,7 @@ void HttpClient::deliver(std::uint64_t id) {
         listener.on_body(bytes);
         exchange = find_listened(id);
     }
-    if (exchange == nullptr || !exchange->finished) {
+    if (exchange == nullptr || !(exchange->finished || exchange->answered)) {
         return;
     }
     count_connections(*exchange);
@@ -322,7 +383,8 @@ void HttpClient::deliver(std::uint64_t id) {
         failure = {TransportFault::too_large,
                    "the answer is larger than " + std::to_string(exchange->answer_bytes_max) + " bytes"};
     }
-    const bool complete = exchange->result == CURLE_OK && exchange->head_delivered;
+    // Trailers stand behind everything else, whatever became of our upload then.
+    const bool complete = exchange->head_delivered && (exchange->answered || exchange->result == CURLE_OK);
     retire(id);
     if (complete) {
         listener.on_end(trailers);
@@ -331,9 +393,24 @@ void HttpClient::deliver(std::uint64_t id) {
     }
 }
 
+void HttpClient::note_heard(const Exchange& exchange) {
+    long version = CURL_HTTP_VERSION_NONE;
+    curl_easy_getinfo(exchange.easy, CURLINFO_HTTP_VERSION, &version);
+    Origin& origin = origin_at(std::string(url_origin(exchange.call.url)));
+    origin.heard = Clock::now();
+    origin.http2 = version == CURL_HTTP_VERSION_2_0;
+}
+
+HttpClient::Origin& HttpClient::origin_at(const std::string& url) {
+    if (origins_.size() >= origins_max && !origins_.contains(url)) {
+        origins_.clear();
+    }
+    return origins_[url];
+}
+
 bool HttpClient::is_warm(std::string_view url) const {
-    const auto found = heard_.find(url_origin(url));
-    return found != heard_.end() && Clock::now() - found->second < warm_time;
+    const auto found = origins_.find(url_origin(url));
+    return found != origins_.end() && found->second.heard && Clock::now() - *found->second.heard < warm_time;
 }
 
 TransportFailure curl_failure(CURLcode code, std::string_view detail) {

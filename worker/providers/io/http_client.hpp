@@ -3,11 +3,12 @@
 // Nothing blocks: names are resolved on libcurl's own thread, and giving up while that runs does not wait for it.
 //
 // Events come from the event loop, never from inside start(). Destroying a transfer aborts it: an HTTP/2 stream is
-// reset and its connection stays, an HTTP/1.1 connection is closed. There are no retries here except libcurl's own of a
-// pooled connection that turned out dead before anything was answered.
+// reset at once and its connection stays, an HTTP/1.1 connection is closed. There are no retries here except libcurl's
+// own of a pooled connection that turned out dead before anything was answered.
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -90,9 +91,21 @@ private:
     void deliver();
     void deliver(std::uint64_t id);
     void retire(std::uint64_t id);
+    void push_reset(const std::string& origin);
+    [[nodiscard]] bool leaves_reset(const Exchange& exchange) const;
     [[nodiscard]] Exchange* find(std::uint64_t id);
     [[nodiscard]] Exchange* find_listened(std::uint64_t id);
     void count_connections(const Exchange& exchange);
+
+    struct Origin {
+        std::optional<TimePoint> heard;  // When something last came from there.
+        bool http2 = false;              // What it spoke then.
+        std::uint64_t push = 0;          // Its last push_reset().
+    };
+    [[nodiscard]] Origin& origin_at(const std::string& url);
+    void note_heard(const Exchange& exchange);
+    [[nodiscard]] Exchange& add(HttpCall call, HttpListener* listener, std::size_t answer_bytes_max, Upload upload);
+    void arm_drain(Exchange& exchange);
 
     static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* exchange);
     static std::size_t on_read(char* data, std::size_t size, std::size_t count, void* exchange);
@@ -103,8 +116,8 @@ private:
     HttpClientOptions options_;
     CurlDriver driver_;
     std::map<std::uint64_t, std::unique_ptr<Exchange>> exchanges_;
-    std::vector<std::uint64_t> ready_;                     // Something to deliver.
-    std::map<std::string, TimePoint, std::less<>> heard_;  // By origin.
+    std::vector<std::uint64_t> ready_;  // Something to deliver.
+    std::map<std::string, Origin, std::less<>> origins_;
     std::uint64_t next_id_ = 1;
     std::uint64_t connections_opened_ = 0;
 };
