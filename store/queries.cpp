@@ -61,8 +61,8 @@ Result<Table> list_businesses(Database& database) {
         "FROM businesses LEFT JOIN channels ON channels.business_id = businesses.id ORDER BY id, kind, identifier", {});
 }
 
-Result<CallRecord> show_call(Database& database, const std::string& call_sid) {
-    CallRecord record;
+Result<StoredCall> show_call(Database& database, const std::string& call_sid) {
+    StoredCall record;
     const auto add = [&](Table& table, std::vector<std::string> columns, const std::string& rest) -> Result<void> {
         auto asked = ask(database, std::move(columns), rest, {call_sid});
         if (!asked) {

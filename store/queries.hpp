@@ -20,13 +20,13 @@ struct Page {
 [[nodiscard]] Result<Table> list_leads(Database& database, const Page& page);
 [[nodiscard]] Result<Table> list_businesses(Database& database);
 
-struct CallRecord {
+struct StoredCall {
     Table call;  // No row: unknown.
     Table turns;
     Table recordings;
     Table appointments;
 };
-[[nodiscard]] Result<CallRecord> show_call(Database& database, const std::string& call_sid);
+[[nodiscard]] Result<StoredCall> show_call(Database& database, const std::string& call_sid);
 
 struct NewBusiness {
     std::string name{};

@@ -22,7 +22,7 @@ int look_whether_cancelled(void* cancel, curl_off_t, curl_off_t, curl_off_t, cur
 
 }  // namespace
 
-HttpReply http_call(const HttpCall& call) {
+HttpReply http_call(const WaitingHttpCall& call) {
     HttpReply reply;
     const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
     if (!curl) {
@@ -55,6 +55,9 @@ HttpReply http_call(const HttpCall& call) {
         curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
         curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, look_whether_cancelled);
         curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, call.cancel);
+    }
+    if (!call.ca_file.empty()) {
+        curl_easy_setopt(curl.get(), CURLOPT_CAINFO, call.ca_file.c_str());
     }
     curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &reply.body);

@@ -166,8 +166,11 @@ DeliveryOutcome OutboxThread::send_by_twilio(Database& database, const OutboxJob
     const std::string base =
         settings_.providers.twilio_api_url + "/2010-04-01/Accounts/" + settings_.twilio_account_sid + "/Messages.json";
     const std::string from = job.from.empty() ? settings_.twilio_whatsapp_number : job.from;
-    HttpCall call{
-        .method = "GET", .url = base, .user = settings_.twilio_account_sid, .password = settings_.twilio_auth_token};
+    WaitingHttpCall call{.method = "GET",
+                         .url = base,
+                         .user = settings_.twilio_account_sid,
+                         .password = settings_.twilio_auth_token,
+                         .ca_file = settings_.providers.ca_file};
     if (job.used == "twilio") {  // It may have it: look before sending again.
         call.url += "?PageSize=50&" + twilio_list_query(job, from);
         const HttpReply list = http_call(call);
