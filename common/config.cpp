@@ -24,6 +24,7 @@ const OldName old_names[] = {
          return (value.find("://") == std::string_view::npos ? "https://" : "") + std::string(value);
      }},
     {"MAX_ACTIVE_CALLS", "MAX_CONCURRENT_CALLS", [](std::string_view value) { return std::string(value); }},
+    {"PAYPAL_SECRET", "PAYPAL_CLIENT_SECRET", [](std::string_view value) { return std::string(value); }},
     {"SPEECH_KEY", "AZURE_SPEECH_KEY", [](std::string_view value) { return std::string(value); }},
     {"SPEECH_REGION", "AZURE_SPEECH_REGION", [](std::string_view value) { return std::string(value); }},
     {"WA_BAILEYS_PORT", "BAILEYS_PORT", [](std::string_view value) { return std::string(value); }},

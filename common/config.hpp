@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/agent_settings.hpp"
+#include "common/payment_settings.hpp"
 #include "common/provider_settings.hpp"
 #include "common/speech_settings.hpp"
 #include "common/ws_mode.hpp"
@@ -49,6 +50,7 @@ struct Settings {
     std::string whatsapp_provider;       // WHATSAPP_PROVIDER: auto, baileys, twilio.
     std::string twilio_whatsapp_number;  // TWILIO_WHATSAPP_NUMBER: to send from through Twilio.
     bool whatsapp_answers = true;        // WHATSAPP_ANSWERS: the agent answers what people write.
+    PaymentSettings payments;
     // Agent
     std::string greeting_file;  // AI_GREETING_FILE: WAV or raw mu-law; empty: the shipped greeting.
     AgentSettings agent;

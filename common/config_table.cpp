@@ -349,6 +349,7 @@ const std::vector<SettingRow>& setting_table() {
         add_server_rows(all);
         add_twilio_rows(all);
         add_store_rows(all);
+        add_payment_rows(all);
         add_agent_rows(all);
         add_provider_rows(all);
         add_voice_rows(all);

@@ -24,8 +24,9 @@ struct SettingRow {
 
 [[nodiscard]] const std::vector<SettingRow>& setting_table();
 
-// The parts of it in agent_table.cpp, provider_table.cpp and speech_table.cpp.
+// The parts of it in agent_table.cpp, payment_table.cpp, provider_table.cpp and speech_table.cpp.
 void add_agent_rows(std::vector<SettingRow>& rows);
+void add_payment_rows(std::vector<SettingRow>& rows);
 void add_provider_rows(std::vector<SettingRow>& rows);
 void add_embedded_rows(std::vector<SettingRow>& rows);
 

@@ -164,8 +164,12 @@ void add_looking(CLI::App& app, Parsed& parsed) {
                 "  agentlocator whatsapp pair --code 972541234567   by eight characters typed on the phone\n");
     add_command(app, parsed, "calls", "List calls, or show one: calls show SID", "  agentlocator calls --help\n");
     add_command(app, parsed, "leads", "List the people who called or wrote", "  agentlocator leads --help\n");
-    add_command(app, parsed, "business", "List businesses and their numbers, or add one",
-                "  agentlocator business add \"Leah's flats\" --voice +97236123456\n");
+    add_command(app, parsed, "payments", "List payments, or show one: payments show ID",
+                "  agentlocator payments --json\n");
+    add_command(app, parsed, "business", "List businesses and their numbers, add one, set its prompts and accounts",
+                "  agentlocator business add \"Leah's flats\" --voice +97236123456\n"
+                "  agentlocator business set 1 prompt --file prompt.txt --channel voice\n"
+                "  agentlocator business payments 1 on --provider paypal\n");
     add_command(app, parsed, "retention", "Delete transcripts and recordings that are too old, now",
                 "  agentlocator retention\n");
     add_command(app, parsed, "chat", "Talk to the agent by keyboard; a line of digits, * and # is keys",
@@ -173,7 +177,7 @@ void add_looking(CLI::App& app, Parsed& parsed) {
 }
 
 // Performed by agentlocator-records.
-constexpr std::string_view records_commands[] = {"calls", "leads", "business", "retention"};
+constexpr std::string_view records_commands[] = {"calls", "leads", "payments", "business", "retention"};
 
 Options wrong(const std::string& text) {
     return {ShowText{text, ExitCode::usage}, {}, {}};

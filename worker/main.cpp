@@ -200,6 +200,7 @@ int serve(const WorkerOptions& options) {
                        .on_message_out = [&] { outbox.wake(); },
                        .on_message_in = on_message_in});
     ApiThread api(settings, *database);
+    PaymentThreads payments(settings, *database, store_name, say_later);
     std::optional<Janitor> janitor;
     if (settings.retention_days > 0) {
         janitor.emplace(settings, *database, store_name, say_later);
@@ -225,6 +226,7 @@ int serve(const WorkerOptions& options) {
                    .store = &store,
                    .store_news = &store_news,
                    .api = &api,
+                   .payments = &payments,
                    .admin_token = *admin_token});
     if (token_is_new && no_api.empty()) {
         server.say(

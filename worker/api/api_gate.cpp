@@ -28,18 +28,30 @@ RouteResult turn_away(const HttpRequest& request, HttpResponse answer, std::stri
 
 }  // namespace
 
-std::optional<RouteResult> ApiGate::refuse(const HttpRequest& request, const Settings& settings,
-                                           std::string_view remote_address, TimePoint now) {
-    const std::string client = client_address(request, settings, remote_address);
-    if (!requests_.allow(client, now)) {
+std::optional<RouteResult> ApiGate::refuse_flood(const HttpRequest& request, const Settings& settings,
+                                                 std::string_view remote_address, TimePoint now) {
+    if (!requests_.allow(client_address(request, settings, remote_address), now)) {
         HttpResponse answer = api_error(429, "too many requests");
         answer.headers.push_back({"Retry-After", "1"});
         return turn_away(request, std::move(answer), "rate_limit", "ask less often");
     }
+    if (request.body.size() > api_body_bytes_max) {
+        return turn_away(request, api_error(413, "body too large"), "too_large", "send less");
+    }
+    return std::nullopt;
+}
+
+std::optional<RouteResult> ApiGate::refuse(const HttpRequest& request, const Settings& settings,
+                                           std::string_view remote_address, TimePoint now) {
+    if (auto flood = refuse_flood(request, settings, remote_address, now);
+        flood && std::get<HttpResponse>(flood->answer).status == 429) {
+        return flood;
+    }
     // An empty token opens nothing: a missing one must never be an open door.
     if (admin_token_.empty() || !equal_constant_time(bearer_token(request), admin_token_)) {
-        HttpResponse answer =
-            failures_.allow(client, now) ? api_error(401, "unauthorized") : api_error(429, "too many wrong tokens");
+        HttpResponse answer = failures_.allow(client_address(request, settings, remote_address), now)
+                                  ? api_error(401, "unauthorized")
+                                  : api_error(429, "too many wrong tokens");
         answer.headers.push_back({"WWW-Authenticate", "Bearer"});
         return turn_away(request, std::move(answer), "no_valid_token",
                          "send Authorization: Bearer with ADMIN_TOKEN, or what admin_token in the data folder holds");

@@ -21,6 +21,10 @@ public:
     [[nodiscard]] std::optional<RouteResult> refuse(const HttpRequest& request, const Settings& settings,
                                                     std::string_view remote_address, TimePoint now);
 
+    // The same for the few paths that ask for no token (payments): 429 or 413.
+    [[nodiscard]] std::optional<RouteResult> refuse_flood(const HttpRequest& request, const Settings& settings,
+                                                          std::string_view remote_address, TimePoint now);
+
     // A person's browser asks a few times a second, a script some more; a guesser of tokens gets nowhere.
     static constexpr double requests_at_once = 60;
     static constexpr auto request_every = std::chrono::milliseconds(50);

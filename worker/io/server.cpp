@@ -100,8 +100,10 @@ Server::Server(ServerParts parts)
       store_news_(parts.store_news),
       store_sink_([this](std::uint32_t) { on_store_news(); }),
       api_(parts.api),
+      payments_(parts.payments),
       api_gate_(std::move(parts.admin_token)),
-      api_sink_([this](std::uint32_t) { on_api_results(); }),
+      api_sink_([this](std::uint32_t) { on_api_results(api_->results()); }),
+      payments_sink_([this](std::uint32_t) { on_api_results(payments_->results()); }),
       signals_(std::move(parts.signals)),
       signal_sink_([this](std::uint32_t) { on_signal(); }),
       started_at_(::time(nullptr)) {
@@ -128,6 +130,9 @@ Server::Server(ServerParts parts)
     }
     if (api_ != nullptr) {
         loop_.add(api_->results().fd(), EPOLLIN, api_sink_);
+    }
+    if (payments_ != nullptr) {
+        loop_.add(payments_->results().fd(), EPOLLIN, payments_sink_);
     }
     if (parts.control) {
         slab_file_ = std::move(parts.slab_file);

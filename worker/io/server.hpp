@@ -21,6 +21,7 @@
 #include "worker/io/log_writer.hpp"
 #include "worker/io/media_peer.hpp"
 #include "worker/line_budget.hpp"
+#include "worker/payments/io/payment_thread.hpp"
 #include "worker/voice/io/agent_channel.hpp"
 
 namespace agentlocator {
@@ -40,6 +41,7 @@ struct ServerParts {
     StoreWriter* store = nullptr;        // Null: nothing is remembered.
     StoreNewsBox* store_news = nullptr;  // Its outcomes and lines come here.
     ApiThread* api = nullptr;            // Null: no /api.
+    PaymentThreads* payments = nullptr;  // Null: no payments.
     std::string admin_token{};
 };
 
@@ -79,7 +81,9 @@ private:
     void tell_store(const CallState& call, bool ended);
     void on_store_news();
     [[nodiscard]] std::optional<RouteResult> ask_api(const HttpRequest& request, HttpPeer& peer);
-    void on_api_results();
+    [[nodiscard]] std::optional<RouteResult> ask_payments(const HttpRequest& request, std::string& path,
+                                                          HttpPeer& peer);
+    void on_api_results(Mailbox<ApiResult>& results);
     void settle(std::uint64_t ticket, bool stored);
     void give_up_waiting(TimePoint now);
     [[nodiscard]] StoreMetrics store_metrics() const;
@@ -136,9 +140,11 @@ private:
     FunctionSink store_sink_;
     std::map<std::uint64_t, Held> held_;  // By ticket.
     ApiThread* const api_;
+    PaymentThreads* const payments_;
     ApiGate api_gate_;
     FunctionSink api_sink_;
-    std::map<std::uint64_t, HttpPeer*> asked_;  // Whose request the API thread has, by ticket.
+    FunctionSink payments_sink_;
+    std::map<std::uint64_t, HttpPeer*> asked_;  // Whose request another thread has, by ticket.
     std::uint64_t next_ticket_ = 1;
     std::unique_ptr<PacketChannel> link_;  // Empty while there is no supervisor.
     UniqueFd slab_file_;

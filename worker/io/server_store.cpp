@@ -96,6 +96,9 @@ std::optional<RouteResult> Server::ask_api(const HttpRequest& request, HttpPeer&
     if (!path.starts_with(api_prefix) || is_routed(path)) {
         return std::nullopt;
     }
+    if (auto answered = ask_payments(request, path, peer)) {
+        return answered;
+    }
     if (auto refusal = api_gate_.refuse(request, settings_, peer.remote_address(), Clock::now())) {
         return refusal;
     }
@@ -107,8 +110,28 @@ std::optional<RouteResult> Server::ask_api(const HttpRequest& request, HttpPeer&
     return RouteResult{.answer = AnswerLater{ticket}};
 }
 
-void Server::on_api_results() {
-    for (ApiResult& answered : api_->results().take()) {
+// Nothing: the request is not for payments. Providers and payers know no token; what they say is proved later.
+std::optional<RouteResult> Server::ask_payments(const HttpRequest& request, std::string& path, HttpPeer& peer) {
+    const PaymentAccess access = payments_ == nullptr ? PaymentAccess::none : payment_access(path);
+    if (access == PaymentAccess::none) {
+        return std::nullopt;
+    }
+    const TimePoint now = Clock::now();
+    if (auto refusal = access == PaymentAccess::token
+                           ? api_gate_.refuse(request, settings_, peer.remote_address(), now)
+                           : api_gate_.refuse_flood(request, settings_, peer.remote_address(), now)) {
+        return refusal;
+    }
+    const std::uint64_t ticket = next_ticket_++;
+    if (!payments_->ask({.ticket = ticket, .request = request, .path = std::move(path)})) {
+        return RouteResult{.answer = api_error(503, "too many requests wait"), .log = {}, .refused = true};
+    }
+    asked_.emplace(ticket, &peer);
+    return RouteResult{.answer = AnswerLater{ticket}};
+}
+
+void Server::on_api_results(Mailbox<ApiResult>& results) {
+    for (ApiResult& answered : results.take()) {
         const auto found = asked_.find(answered.ticket);
         if (found == asked_.end()) {
             continue;  // The client hung up.
