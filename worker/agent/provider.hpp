@@ -154,10 +154,11 @@ struct RealtimeListener {
     std::function<void(std::string_view item, std::span<const std::uint8_t> mulaw)> on_audio;
     std::function<void(std::string_view item)> on_audio_done;
     std::function<void()> on_user_speech_started;
-    std::function<void(std::string_view text, bool final)> on_user_text;
+    // What the caller said in that turn. Late, often behind the answer to it; or never.
+    std::function<void(std::uint32_t turn, std::string_view text)> on_user_text;
     std::function<void(std::string_view item, std::string_view text, bool final)> on_agent_text;
     std::function<void(const ToolCall&)> on_tool_call;
-    std::function<void()> on_turn_done;
+    std::function<void()> on_turn_done;                  // Of an answer that was not cancelled.
     std::function<void(const ProviderError&)> on_error;  // Terminal: the session is gone; go on with the cascade.
 };
 class RealtimeSession : public ProviderOperation {
@@ -165,10 +166,16 @@ public:
     virtual void push(std::span<const std::uint8_t> mulaw) = 0;
     // The caller's utterance is over: commit what was pushed and answer it. Our own end pointer decides about turns (it
     // must work with every service, and knows the line's noise); the service's detection is off.
-    virtual void end_of_turn() = 0;
-    virtual void say(std::string_view text) = 0;
+    virtual void end_of_turn(std::uint32_t turn) = 0;
+    virtual void drop_turn() = 0;                  // What was pushed since the last turn was no speech: forget it.
+    virtual void hear(std::string_view text) = 0;  // The caller "said" this by other means (keys). Answer it.
+    virtual void say(std::string_view text) = 0;   // Word for word. What is to be said already comes first.
     virtual void tool_result(std::string_view id, std::string_view json) = 0;
-    virtual void interrupted(std::string_view item, Duration heard) = 0;  // Cancel and truncate.
+    // Answer without anything new from the caller: behind the results of tools; or by these instructions.
+    virtual void go_on(std::string_view instructions) = 0;
+    virtual void cancel() = 0;  // The answer that is being made: nothing more of it comes out.
+    // Of this item the caller heard only so much: the model must not believe that it said more.
+    virtual void interrupted(std::string_view item, Duration heard) = 0;
 };
 class RealtimeProvider {
 public:

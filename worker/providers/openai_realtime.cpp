@@ -14,8 +14,9 @@ using Kind = RealtimeEvent::Kind;
 
 constexpr std::size_t chunk_bytes = 320;  // 40 ms: half the messages, and half a frame of delay.
 constexpr std::size_t bytes_of_millisecond = 8;
-constexpr std::size_t turn_bytes_min = 800;  // 100 ms: less is refused when it is committed.
-constexpr std::size_t items_max = 64;        // Of one response; more is a server gone wild.
+constexpr std::size_t named_turns_max = 16;  // Written down late, but not so late.
+constexpr char say_prefix[] = "Say exactly this, word for word, and nothing else: ";
+constexpr char mulaw_silence = '\xff';
 
 json write_tools(const std::vector<ToolSpec>& tools) {
     json out = json::array();
@@ -121,19 +122,30 @@ void RealtimeProtocol::on_text(std::string_view text, std::vector<RealtimeEvent>
         on_ready(events, messages);
     } else if (type == "response.created") {
         responding_ = true;
-        received_.clear();
+        items_ = 0;
+    } else if (type == "response.done") {
+        on_response_done(event, events, messages);
+    } else if (type == "error") {
+        on_error(text, event, events);
+    } else if (type == "input_audio_buffer.committed") {
+        if (!committed_.empty()) {
+            turn_of_.insert_or_assign(item, committed_.front());
+            committed_.pop_front();
+        }
+    } else if (type == "conversation.item.input_audio_transcription.completed") {
+        on_user_text(event, events);
+    } else if (type == "input_audio_buffer.speech_started") {
+        add(Kind::user_started, item, "", false);
+    } else if (cancelled_) {
+        return;  // What is left of a response that nobody wants.
     } else if (type == "response.output_audio.delta") {
         on_audio(event, events);
-    } else if (type == "response.output_audio.done" && !dropped_.contains(item)) {
+    } else if (type == "response.output_audio.done") {
         add(Kind::audio_done, item, "", true);
     } else if (type == "response.output_audio_transcript.delta") {
         add(Kind::agent_text, item, text_at(event, "delta"), false);
     } else if (type == "response.output_audio_transcript.done") {
         add(Kind::agent_text, item, text_at(event, "transcript"), true);
-    } else if (type == "input_audio_buffer.speech_started") {
-        add(Kind::user_started, item, "", false);
-    } else if (type == "conversation.item.input_audio_transcription.completed") {
-        add(Kind::user_text, item, text_at(event, "transcript"), true);
     } else if (type == "response.function_call_arguments.done") {
         RealtimeEvent out;
         out.kind = Kind::tool_call;
@@ -141,10 +153,6 @@ void RealtimeProtocol::on_text(std::string_view text, std::vector<RealtimeEvent>
         out.tool = {text_at(event, "call_id"), text_at(event, "name"),
                     arguments.is_object() ? text_at(event, "arguments") : "{}"};
         events.push_back(std::move(out));
-    } else if (type == "response.done") {
-        on_response_done(event, events, messages);
-    } else if (type == "error") {
-        on_error(text, event, events);
     }  // Everything else, and what is new.
 }
 
@@ -165,31 +173,49 @@ void RealtimeProtocol::on_ready(std::vector<RealtimeEvent>& events, std::vector<
     }
     RealtimeEvent ready;
     events.push_back(std::move(ready));
-    if (words_wanted_) {
-        const std::string words = *words_wanted_;
-        words_wanted_.reset();
-        say(words, messages);
-    }
+    messages.insert(messages.end(), when_ready_.begin(), when_ready_.end());
+    when_ready_.clear();
     push({}, messages);
-    if (turn_over_) {  // The caller spoke while we were still connecting.
-        end_of_turn(messages);
+    if (early_turn_) {  // The caller spoke while we were still connecting.
+        end_of_turn(*std::exchange(early_turn_, std::nullopt), messages);
+    } else if (wanted_) {
+        respond(*std::exchange(wanted_, std::nullopt), messages);
     }
+}
+
+void RealtimeProtocol::on_user_text(const json& event, std::vector<RealtimeEvent>& events) {
+    RealtimeEvent out;
+    out.kind = Kind::user_text;
+    out.item = text_at(event, "item_id");
+    out.text = text_at(event, "transcript");
+    out.final = true;
+    const auto turn = turn_of_.find(out.item);
+    out.turn = turn == turn_of_.end() ? last_turn_ : turn->second;
+    if (turn_of_.size() > named_turns_max) {
+        turn_of_.clear();
+    }
+    events.push_back(std::move(out));
 }
 
 void RealtimeProtocol::on_audio(const json& event, std::vector<RealtimeEvent>& events) {
     const std::string item = text_at(event, "item_id");
-    if (dropped_.contains(item)) {
-        return;
-    }
     const auto sound = from_base64(text_at(event, "delta"));
-    if (!sound || (received_.size() >= items_max && !received_.contains(item))) {
+    const bool known = !received_.empty() && received_.back().first == item;
+    if (!known) {
+        received_.emplace_back(item, 0);
+        ++items_;
+        if (received_.size() > items_max) {
+            received_.pop_front();
+        }
+    }
+    if (!sound || items_ > items_max) {
         RealtimeEvent out;
         out.kind = Kind::error;
         out.error = make_error(place(), ProviderErrorClass::protocol, "sound that cannot be read");
         events.push_back(std::move(out));
         return;
     }
-    received_[item] += sound->size();
+    received_.back().second += sound->size();
     RealtimeEvent out;
     out.kind = Kind::audio;
     out.item = item;
@@ -200,24 +226,21 @@ void RealtimeProtocol::on_audio(const json& event, std::vector<RealtimeEvent>& e
 void RealtimeProtocol::on_response_done(const json& event, std::vector<RealtimeEvent>& events,
                                         std::vector<std::string>& messages) {
     responding_ = false;
-    dropped_.clear();
+    const bool unwanted = std::exchange(cancelled_, false);
     const json& response = object_at(event, "response");
     RealtimeEvent out;
-    if (text_at(response, "status") == "failed") {
+    if (!unwanted && text_at(response, "status") == "failed") {
         // Not as an `error` event: the details say why.
         out.kind = Kind::error;
         const json& details = object_at(response, "status_details");
         out.error = stream_error(place(), read_error_body(dump_json(details)));
-    } else {
+        events.push_back(std::move(out));
+    } else if (!unwanted) {
         out.kind = Kind::turn_done;
+        events.push_back(std::move(out));
     }
-    events.push_back(std::move(out));
-    if (words_wanted_) {
-        const std::string words = *words_wanted_;
-        words_wanted_.reset();
-        say(words, messages);
-    } else if (response_wanted_) {
-        respond(messages);
+    if (wanted_) {
+        respond(*std::exchange(wanted_, std::nullopt), messages);
     }
 }
 
@@ -253,61 +276,103 @@ void RealtimeProtocol::flush(std::vector<std::string>& messages) {
     }
 }
 
-void RealtimeProtocol::end_of_turn(std::vector<std::string>& messages) {
-    turn_over_ = !ready_;
+void RealtimeProtocol::end_of_turn(std::uint32_t turn, std::vector<std::string>& messages) {
     if (!ready_) {
+        early_turn_ = turn;
         return;
     }
-    flush(messages);
     if (turn_bytes_ < turn_bytes_min) {
+        pending_.append(turn_bytes_min - turn_bytes_, mulaw_silence);
+    }
+    flush(messages);
+    turn_bytes_ = 0;
+    committed_.push_back(turn);
+    last_turn_ = turn;
+    messages.emplace_back(R"({"type":"input_audio_buffer.commit"})");
+    respond({}, messages);
+}
+
+void RealtimeProtocol::drop_turn(std::vector<std::string>& messages) {
+    pending_.clear();
+    if (ready_ && turn_bytes_ > 0) {
         messages.emplace_back(R"({"type":"input_audio_buffer.clear"})");
-    } else {
-        messages.emplace_back(R"({"type":"input_audio_buffer.commit"})");
-        respond(messages);
     }
     turn_bytes_ = 0;
 }
 
-void RealtimeProtocol::respond(std::vector<std::string>& messages) {
-    response_wanted_ = responding_;
-    if (!responding_) {
-        responding_ = true;
-        messages.emplace_back(R"({"type":"response.create"})");
-    }
+void RealtimeProtocol::send(std::string message, std::vector<std::string>& messages) {
+    (ready_ ? messages : when_ready_).push_back(std::move(message));
 }
 
-void RealtimeProtocol::say(std::string_view text, std::vector<std::string>& messages) {
+// Now, or when the session is ready and the response that runs is over.
+void RealtimeProtocol::respond(std::string instructions, std::vector<std::string>& messages) {
     if (!ready_ || responding_) {
-        words_wanted_ = std::string(text);
+        if (!instructions.starts_with(say_prefix)) {
+            words_.clear();  // Overtaken.
+        }
+        wanted_ = std::move(instructions);
         return;
     }
     responding_ = true;
-    messages.push_back(dump_json(
-        {{"type", "response.create"},
-         {"response", {{"instructions", "Say exactly this, word for word, and nothing else: " + std::string(text)}}}}));
+    words_.clear();
+    json create = {{"type", "response.create"}};
+    if (!instructions.empty()) {
+        create["response"]["instructions"] = std::move(instructions);
+    }
+    messages.push_back(dump_json(create));
+}
+
+void RealtimeProtocol::hear(std::string_view text, std::vector<std::string>& messages) {
+    send(dump_json({{"type", "conversation.item.create"},
+                    {"item",
+                     {{"type", "message"},
+                      {"role", "user"},
+                      {"content", json::array({{{"type", "input_text"}, {"text", std::string(text)}}})}}}}),
+         messages);
+    respond({}, messages);
+}
+
+void RealtimeProtocol::say(std::string_view text, std::vector<std::string>& messages) {
+    words_ += (words_.empty() ? "" : " ") + std::string(text);
+    respond(say_prefix + words_, messages);
 }
 
 void RealtimeProtocol::tool_result(std::string_view id, std::string_view result, std::vector<std::string>& messages) {
-    messages.push_back(dump_json(
-        {{"type", "conversation.item.create"},
-         {"item", {{"type", "function_call_output"}, {"call_id", std::string(id)}, {"output", std::string(result)}}}}));
-    respond(messages);  // Now, or when the response that asked has ended.
+    send(dump_json(
+             {{"type", "conversation.item.create"},
+              {"item",
+               {{"type", "function_call_output"}, {"call_id", std::string(id)}, {"output", std::string(result)}}}}),
+         messages);
+}
+
+void RealtimeProtocol::go_on(std::string_view instructions, std::vector<std::string>& messages) {
+    respond(std::string(instructions), messages);
+}
+
+void RealtimeProtocol::cancel(std::vector<std::string>& messages) {
+    wanted_.reset();
+    words_.clear();
+    early_turn_.reset();
+    if (responding_ && !cancelled_) {
+        cancelled_ = true;
+        messages.emplace_back(R"({"type":"response.cancel"})");
+    }
 }
 
 void RealtimeProtocol::interrupted(std::string_view item, Duration heard, std::vector<std::string>& messages) {
-    const std::string name(item);
-    if (responding_) {
-        messages.emplace_back(R"({"type":"response.cancel"})");
+    const auto received =
+        std::find_if(received_.begin(), received_.end(), [&](const auto& entry) { return entry.first == item; });
+    if (received == received_.end()) {
+        return;
     }
-    dropped_.insert(name);
-    const auto received = received_.find(name);
-    const std::size_t have = received == received_.end() ? 0 : received->second / bytes_of_millisecond;
+    const auto have = static_cast<std::int64_t>(received->second / bytes_of_millisecond);
     const auto wanted = std::chrono::duration_cast<std::chrono::milliseconds>(heard).count();
-    // Past the end of what was received is an error over there.
-    const auto end = std::min<std::int64_t>(std::max<std::int64_t>(wanted, 0), static_cast<std::int64_t>(have));
-    if (!name.empty() && end < static_cast<std::int64_t>(have)) {
-        messages.push_back(dump_json(
-            {{"type", "conversation.item.truncate"}, {"item_id", name}, {"content_index", 0}, {"audio_end_ms", end}}));
+    // Past the end of what was received is an error over there, and to its very end nothing is cut.
+    if (wanted < have) {
+        messages.push_back(dump_json({{"type", "conversation.item.truncate"},
+                                      {"item_id", std::string(item)},
+                                      {"content_index", 0},
+                                      {"audio_end_ms", std::max<std::int64_t>(wanted, 0)}}));
     }
 }
 

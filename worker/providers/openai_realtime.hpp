@@ -7,10 +7,11 @@
 //
 // Our own end pointer decides about turns: turn detection over there is off, an utterance is committed by us.
 // No sound is sent before session.updated: it would be taken for PCM at 24 kHz. A response is created only when none is
-// running. After an interruption the sound of the item interrupted is dropped, and the server is told what was heard.
+// running. Of a response that was cancelled nothing comes out any more, and of an item that was not heard to its end
+// the server is told how much was.
+#include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,7 +49,8 @@ struct RealtimeEvent {
         error,
     } kind = Kind::ready;
     std::string item{};
-    std::string text{};  // audio: mu-law
+    std::string text{};      // audio: mu-law
+    std::uint32_t turn = 0;  // user_text
     bool final = false;
     ToolCall tool{};
     std::optional<ProviderError> error{};
@@ -56,7 +58,10 @@ struct RealtimeEvent {
 
 class RealtimeProtocol {
 public:
-    static constexpr std::size_t early_audio_max = 8000;  // A second of the caller, kept until the session is ready.
+    // Of the caller, kept until the session is ready: the longest that a call keeps of unanswered utterances.
+    static constexpr std::size_t early_audio_max = 65 * 8000;
+    static constexpr std::size_t turn_bytes_min = 800;  // 100 ms: less is refused when it is committed.
+    static constexpr std::size_t items_max = 64;        // Of one response, and remembered; more is a server gone wild.
 
     RealtimeProtocol(RealtimeServer server, RealtimeConfig config);
 
@@ -64,9 +69,13 @@ public:
     void on_text(std::string_view text, std::vector<RealtimeEvent>& events, std::vector<std::string>& messages);
 
     void push(std::span<const std::uint8_t> mulaw, std::vector<std::string>& messages);
-    void end_of_turn(std::vector<std::string>& messages);  // Commit, and answer.
+    void end_of_turn(std::uint32_t turn, std::vector<std::string>& messages);  // Commit, and answer.
+    void drop_turn(std::vector<std::string>& messages);
+    void hear(std::string_view text, std::vector<std::string>& messages);
     void say(std::string_view text, std::vector<std::string>& messages);
     void tool_result(std::string_view id, std::string_view json, std::vector<std::string>& messages);
+    void go_on(std::string_view instructions, std::vector<std::string>& messages);
+    void cancel(std::vector<std::string>& messages);
     void interrupted(std::string_view item, Duration heard, std::vector<std::string>& messages);
 
     [[nodiscard]] bool is_ready() const { return ready_; }
@@ -79,20 +88,27 @@ private:
     void on_response_done(const nlohmann::json& event, std::vector<RealtimeEvent>& events,
                           std::vector<std::string>& messages);
     void on_error(std::string_view text, const nlohmann::json& event, std::vector<RealtimeEvent>& events);
-    void respond(std::vector<std::string>& messages);
+    void on_user_text(const nlohmann::json& event, std::vector<RealtimeEvent>& events);
+    void respond(std::string instructions, std::vector<std::string>& messages);
     void flush(std::vector<std::string>& messages);
+    void send(std::string message, std::vector<std::string>& messages);
 
     RealtimeServer server_;
     RealtimeConfig config_;
     bool ready_ = false;
-    bool responding_ = false;
-    bool response_wanted_ = false;
-    std::optional<std::string> words_wanted_;      // say() before it could be asked for.
-    std::string pending_;                          // Caller's mu-law not sent yet.
-    std::size_t turn_bytes_ = 0;                   // Of the utterance in hand.
-    bool turn_over_ = false;                       // It ended before the session was ready.
-    std::map<std::string, std::size_t> received_;  // Bytes of each item of the response.
-    std::set<std::string> dropped_;                // Items interrupted.
+    bool responding_ = false;                  // Asked for, and not told to be over.
+    bool cancelled_ = false;                   // It is not wanted any more.
+    std::optional<std::string> wanted_;        // Instructions of the response to ask for next; empty: none special.
+    std::string words_;                        // Of say(), as long as they are only wanted.
+    std::vector<std::string> when_ready_;      // Messages that wait for the session.
+    std::string pending_;                      // Caller's mu-law not sent yet.
+    std::size_t turn_bytes_ = 0;               // Of the utterance in hand.
+    std::optional<std::uint32_t> early_turn_;  // It ended before the session was ready.
+    std::deque<std::uint32_t> committed_;      // Turns whose items the server has not named yet, oldest first.
+    std::uint32_t last_turn_ = 0;              // For servers that name none.
+    std::map<std::string, std::uint32_t> turn_of_;              // By the server's name for the caller's item.
+    std::deque<std::pair<std::string, std::size_t>> received_;  // Bytes of the last items.
+    std::size_t items_ = 0;                                     // Of the response.
 };
 
 }  // namespace agentlocator

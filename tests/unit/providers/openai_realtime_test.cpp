@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "worker/digest.hpp"
+#include "worker/providers/google_speech.hpp"
 
 using namespace agentlocator;
 using namespace std::chrono_literals;
@@ -64,7 +65,7 @@ TEST_CASE("openai_realtime: the session is configured for the telephone, with tu
     CHECK(server(true).headers()[1].name == "OpenAI-Beta");
 }
 
-TEST_CASE("openai_realtime: no sound before session.updated, and the last second of it behind") {
+TEST_CASE("openai_realtime: no sound before session.updated, and what the caller said behind it") {
     Talk talk;
     for (int i = 0; i < 100; ++i) {
         talk.protocol.push(frame, talk.messages);
@@ -74,8 +75,7 @@ TEST_CASE("openai_realtime: no sound before session.updated, and the last second
     CHECK(talk.messages.empty());
     talk.hear({{"type", "session.updated"}});
     REQUIRE(talk.messages.size() == 1);
-    CHECK(json::parse(talk.messages[0])["audio"].get<std::string>().size() ==
-          (RealtimeProtocol::early_audio_max + 2) / 3 * 4);
+    CHECK(from_base64(json::parse(talk.messages[0])["audio"].get<std::string>())->size() == 16'000);
     talk.messages.clear();
     talk.protocol.push(frame, talk.messages);
     CHECK(talk.messages.empty());
@@ -83,20 +83,49 @@ TEST_CASE("openai_realtime: no sound before session.updated, and the last second
     CHECK(talk.sent(0) == "input_audio_buffer.append");
 }
 
-TEST_CASE("openai_realtime: the end of a turn commits and asks for an answer; a cough is cleared away") {
+TEST_CASE("openai_realtime: of a session that does not become ready, no more is kept than the limit") {
+    Talk talk;
+    const std::vector<std::uint8_t> most(RealtimeProtocol::early_audio_max, 0x55);
+    talk.protocol.push(most, talk.messages);
+    talk.protocol.push(std::span(frame).first(1), talk.messages);
+    talk.hear({{"type", "session.updated"}});
+    CHECK(from_base64(json::parse(talk.messages[0])["audio"].get<std::string>())->size() == most.size());
+}
+
+TEST_CASE("openai_realtime: the end of a turn commits and asks for an answer; a short one is filled up") {
     Talk talk = ready();
     for (int i = 0; i < 5; ++i) {
         talk.protocol.push(frame, talk.messages);
     }
     talk.messages.clear();
-    talk.protocol.end_of_turn(talk.messages);
+    talk.protocol.end_of_turn(1, talk.messages);
     CHECK(talk.sent(0) == "input_audio_buffer.append");
     CHECK(talk.sent(1) == "input_audio_buffer.commit");
     CHECK(talk.sent(2) == "response.create");
     talk.messages.clear();
     talk.protocol.push(std::span(frame).first(100), talk.messages);
-    talk.protocol.end_of_turn(talk.messages);
-    CHECK(talk.sent(1) == "input_audio_buffer.clear");
+    talk.protocol.end_of_turn(2, talk.messages);
+    CHECK(from_base64(json::parse(talk.messages[0])["audio"].get<std::string>())->size() ==
+          RealtimeProtocol::turn_bytes_min);
+    CHECK(talk.sent(1) == "input_audio_buffer.commit");
+    CHECK(talk.sent(2) == "(none)");  // The answer to the first is still being made.
+    talk.hear({{"type", "response.done"}, {"response", {{"status", "completed"}}}});
+    CHECK(talk.sent(0) == "response.create");
+}
+
+TEST_CASE("openai_realtime: a cough is cleared away, what was not sent of it, too") {
+    Talk talk = ready();
+    for (int i = 0; i < 3; ++i) {
+        talk.protocol.push(frame, talk.messages);
+    }
+    talk.messages.clear();
+    talk.protocol.drop_turn(talk.messages);
+    CHECK(talk.sent(0) == "input_audio_buffer.clear");
+    talk.messages.clear();
+    talk.protocol.push(frame, talk.messages);
+    CHECK(talk.messages.empty());
+    talk.protocol.push(frame, talk.messages);
+    CHECK(from_base64(json::parse(talk.messages[0])["audio"].get<std::string>())->size() == 320);
 }
 
 TEST_CASE("openai_realtime: a turn that ended before the session was ready is answered when it is") {
@@ -104,12 +133,30 @@ TEST_CASE("openai_realtime: a turn that ended before the session was ready is an
     for (int i = 0; i < 10; ++i) {
         talk.protocol.push(frame, talk.messages);
     }
-    talk.protocol.end_of_turn(talk.messages);
+    talk.protocol.end_of_turn(1, talk.messages);
     CHECK(talk.messages.empty());
     talk.hear({{"type", "session.updated"}});
     CHECK(talk.sent(0) == "input_audio_buffer.append");
     CHECK(talk.sent(1) == "input_audio_buffer.commit");
     CHECK(talk.sent(2) == "response.create");
+}
+
+TEST_CASE("openai_realtime: what the caller said belongs to its turn, however late it is written down") {
+    Talk talk = ready();
+    for (const std::uint32_t turn : {4U, 6U}) {
+        talk.protocol.push(frame, talk.messages);
+        talk.protocol.end_of_turn(turn, talk.messages);
+    }
+    talk.hear({{"type", "input_audio_buffer.committed"}, {"item_id", "a"}});
+    talk.hear({{"type", "input_audio_buffer.committed"}, {"item_id", "b"}});
+    const std::string written = "conversation.item.input_audio_transcription.completed";
+    talk.hear({{"type", written}, {"item_id", "b"}, {"transcript", "second"}});
+    CHECK(talk.events[0].turn == 6);
+    talk.hear({{"type", written}, {"item_id", "a"}, {"transcript", "first"}});
+    CHECK(talk.events[0].turn == 4);
+    CHECK(talk.events[0].text == "first");
+    talk.hear({{"type", written}, {"item_id", "?"}, {"transcript", "x"}});  // A server that named none.
+    CHECK(talk.events[0].turn == 6);
 }
 
 TEST_CASE("openai_realtime: what is heard comes out, by the names of the beta too") {
@@ -125,8 +172,6 @@ TEST_CASE("openai_realtime: what is heard comes out, by the names of the beta to
     talk.hear({{"type", "response.audio_transcript.done"}, {"item_id", "i"}, {"transcript", "שלום"}});
     CHECK(talk.events[0].kind == Kind::agent_text);
     CHECK(talk.events[0].final);
-    talk.hear({{"type", "conversation.item.input_audio_transcription.completed"}, {"transcript", "תור"}});
-    CHECK(talk.events[0].kind == Kind::user_text);
     talk.hear({{"type", "something.new"}});
     CHECK(talk.events.empty());
     talk.hear({{"type", "response.done"}, {"response", {{"status", "completed"}}}});
@@ -134,7 +179,7 @@ TEST_CASE("openai_realtime: what is heard comes out, by the names of the beta to
     CHECK_FALSE(talk.protocol.expects_audio());
 }
 
-TEST_CASE("openai_realtime: a tool's result asks for more only when the response that called it is over") {
+TEST_CASE("openai_realtime: results of tools are all there before more is asked for") {
     Talk talk = ready();
     talk.hear({{"type", "response.created"}});
     talk.hear({{"type", "response.function_call_arguments.done"},
@@ -145,30 +190,68 @@ TEST_CASE("openai_realtime: a tool's result asks for more only when the response
     CHECK(talk.events[0].tool.arguments == "{\"a\":1}");
     talk.messages.clear();
     talk.protocol.tool_result("c1", "{}", talk.messages);
-    REQUIRE(talk.messages.size() == 1);
+    talk.protocol.tool_result("c2", "{}", talk.messages);
+    talk.protocol.go_on({}, talk.messages);  // The response that called runs on: not yet.
+    REQUIRE(talk.messages.size() == 2);
     CHECK(talk.sent(0) == "conversation.item.create");
+    CHECK(talk.sent(1) == "conversation.item.create");
     talk.hear({{"type", "response.done"}, {"response", {{"status", "completed"}}}});
     CHECK(talk.sent(0) == "response.create");
     talk.hear({{"type", "response.done"}, {"response", {{"status", "completed"}}}});
     CHECK(talk.messages.empty());
 }
 
-TEST_CASE("openai_realtime: an interruption cancels, truncates to what was heard, and drops what comes late") {
+TEST_CASE("openai_realtime: of a response that was cancelled nothing comes out, and the next one waits for its end") {
+    Talk talk = ready();
+    talk.hear({{"type", "response.created"}});
+    talk.hear(audio("i", 16'000));
+    talk.messages.clear();
+    talk.protocol.cancel(talk.messages);
+    talk.protocol.cancel(talk.messages);  // Once is enough.
+    REQUIRE(talk.messages.size() == 1);
+    CHECK(talk.sent(0) == "response.cancel");
+    talk.protocol.go_on("x", talk.messages);
+    CHECK(talk.messages.size() == 1);
+    talk.hear(audio("i", 800));
+    CHECK(talk.events.empty());
+    talk.hear({{"type", "response.output_audio_transcript.done"}, {"item_id", "i"}, {"transcript", "no"}});
+    CHECK(talk.events.empty());
+    talk.hear({{"type", "response.done"}, {"response", {{"status", "cancelled"}}}});
+    CHECK(talk.events.empty());
+    CHECK(talk.sent(0) == "response.create");
+    talk.hear(audio("j", 800));
+    CHECK(talk.events.size() == 1);
+}
+
+TEST_CASE("openai_realtime: what was not heard of an item is taken back, also when its response is long over") {
     Talk talk = ready();
     talk.hear({{"type", "response.created"}});
     talk.hear(audio("i", 16'000));  // Two seconds, faster than they can be played.
+    talk.hear({{"type", "response.done"}, {"response", {{"status", "completed"}}}});
+    talk.hear({{"type", "response.created"}});
     talk.messages.clear();
     talk.protocol.interrupted("i", 1840ms, talk.messages);
-    CHECK(talk.sent(0) == "response.cancel");
-    CHECK(json::parse(talk.messages[1])["audio_end_ms"] == 1840);
-    talk.hear(audio("i", 800));
-    CHECK(talk.events.empty());
+    REQUIRE(talk.messages.size() == 1);
+    CHECK(json::parse(talk.messages[0])["type"] == "conversation.item.truncate");
+    CHECK(json::parse(talk.messages[0])["audio_end_ms"] == 1840);
     talk.messages.clear();
-    talk.protocol.interrupted("i", 9s, talk.messages);  // Past the end: an error over there, so nothing is cut.
-    CHECK(talk.sent(1) == "(none)");
-    talk.messages.clear();
+    talk.protocol.interrupted("i", 2s, talk.messages);  // All of it was heard.
+    talk.protocol.interrupted("i", 9s, talk.messages);
     talk.protocol.interrupted("unknown", 1s, talk.messages);
-    CHECK(talk.sent(1) == "(none)");
+    CHECK(talk.messages.empty());
+    talk.protocol.interrupted("i", -1ms, talk.messages);
+    CHECK(json::parse(talk.messages[0])["audio_end_ms"] == 0);
+}
+
+TEST_CASE("openai_realtime: a server that makes items without end is broken off") {
+    Talk talk = ready();
+    talk.hear({{"type", "response.created"}});
+    for (std::size_t i = 0; i < RealtimeProtocol::items_max; ++i) {
+        talk.hear(audio(std::to_string(i), 8));
+        REQUIRE(talk.events[0].kind == Kind::audio);
+    }
+    talk.hear(audio("one more", 8));
+    CHECK(talk.events[0].kind == Kind::error);
 }
 
 TEST_CASE("openai_realtime: harmless errors are nothing, the others end the session with their class") {
@@ -200,15 +283,32 @@ TEST_CASE("openai_realtime: harmless errors are nothing, the others end the sess
 TEST_CASE("openai_realtime: words to say wait for the session and for the response that runs") {
     Talk talk;
     talk.protocol.say("שלום", talk.messages);
+    talk.protocol.say("וברכה", talk.messages);
     CHECK(talk.messages.empty());
     talk.hear({{"type", "session.updated"}});
     REQUIRE(talk.messages.size() == 1);
-    CHECK(json::parse(talk.messages[0])["response"]["instructions"].get<std::string>().ends_with("שלום"));
+    CHECK(json::parse(talk.messages[0])["response"]["instructions"].get<std::string>().ends_with(": שלום וברכה"));
     talk.messages.clear();
     talk.protocol.say("להתראות", talk.messages);
     CHECK(talk.messages.empty());
     talk.hear({{"type", "response.done"}, {"response", {{"status", "completed"}}}});
-    CHECK(talk.sent(0) == "response.create");
+    CHECK(json::parse(talk.messages[0])["response"]["instructions"].get<std::string>().ends_with(": להתראות"));
+}
+
+TEST_CASE("openai_realtime: keys are told as the caller's words, before the session is ready, too") {
+    for (const bool early : {false, true}) {
+        Talk talk = early ? Talk() : ready();
+        talk.messages.clear();
+        talk.protocol.hear("[keyed in: 42]", talk.messages);
+        if (early) {
+            CHECK(talk.messages.empty());
+            talk.hear({{"type", "session.updated"}});
+        }
+        REQUIRE(talk.messages.size() == 2);
+        CHECK(json::parse(talk.messages[0])["item"]["content"][0] ==
+              json{{"type", "input_text"}, {"text", "[keyed in: 42]"}});
+        CHECK(json::parse(talk.messages[1]) == json{{"type", "response.create"}});
+    }
 }
 
 TEST_CASE("openai_realtime: a conversation that went on elsewhere comes with its history") {

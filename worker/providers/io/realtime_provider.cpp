@@ -32,28 +32,29 @@ public:
         protocol_.push(mulaw, messages);
         send(messages);
     }
-    void end_of_turn() override {
-        std::vector<std::string> messages;
-        protocol_.end_of_turn(messages);
-        send(messages);
-        watch();
+    void end_of_turn(std::uint32_t turn) override {
+        perform([&](auto& messages) { protocol_.end_of_turn(turn, messages); });
+    }
+    void drop_turn() override {
+        perform([&](auto& messages) { protocol_.drop_turn(messages); });
+    }
+    void hear(std::string_view text) override {
+        perform([&](auto& messages) { protocol_.hear(text, messages); });
     }
     void say(std::string_view text) override {
-        std::vector<std::string> messages;
-        protocol_.say(text, messages);
-        send(messages);
-        watch();
+        perform([&](auto& messages) { protocol_.say(text, messages); });
     }
     void tool_result(std::string_view id, std::string_view json) override {
-        std::vector<std::string> messages;
-        protocol_.tool_result(id, json, messages);
-        send(messages);
-        watch();
+        perform([&](auto& messages) { protocol_.tool_result(id, json, messages); });
+    }
+    void go_on(std::string_view instructions) override {
+        perform([&](auto& messages) { protocol_.go_on(instructions, messages); });
+    }
+    void cancel() override {
+        perform([&](auto& messages) { protocol_.cancel(messages); });
     }
     void interrupted(std::string_view item, Duration heard) override {
-        std::vector<std::string> messages;
-        protocol_.interrupted(item, heard, messages);
-        send(messages);
+        perform([&](auto& messages) { protocol_.interrupted(item, heard, messages); });
     }
 
 private:
@@ -103,7 +104,7 @@ private:
                 call(listener->on_user_speech_started);
                 break;
             case Kind::user_text:
-                call(listener->on_user_text, std::string_view(event.text), event.final);
+                call(listener->on_user_text, event.turn, std::string_view(event.text));
                 break;
             case Kind::agent_text:
                 call(listener->on_agent_text, std::string_view(event.item), std::string_view(event.text), event.final);
@@ -125,6 +126,14 @@ private:
         if (function) {
             function(arguments...);
         }
+    }
+
+    template <class Act>
+    void perform(const Act& act) {
+        std::vector<std::string> messages;
+        act(messages);
+        send(messages);
+        watch();
     }
 
     void send(const std::vector<std::string>& messages) {
