@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/agent_metrics.hpp"
 #include "common/call_state.hpp"
 #include "common/voice_area.hpp"
 
@@ -120,7 +121,9 @@ struct CallSlab {
     std::atomic<std::uint64_t> calls_lost{0};           // Their worker and the supervisor died together.
     std::atomic<std::uint64_t> upgrades{0};             // Begun so far; names each.
     std::atomic<std::uint64_t> generation{0};           // The upgrade that children are started after, 0 before any.
+    AgentMetrics conversations;                         // Of the whole run; every worker adds.
     alignas(64) std::array<WorkerEntry, worker_entries_max> workers;
+    std::array<AgentEntry, worker_entries_max> agents;  // Of the worker with the same number.
     std::array<SlotEntry, call_slots_max> directory;
     std::array<StagingArea, worker_entries_max> staging;
     std::array<LogRing, worker_entries_max> logs;

@@ -140,6 +140,9 @@ struct ConversationState {
     std::int64_t quiet_from_ns = 0;    // Since when we wait for the caller, if nobody speaks.
     std::int64_t ignore_until_ns = 0;  // A key's tones are on the line.
     std::int64_t heartbeat_at_ns = 0;  // Next heartbeat mark (F-28).
+    // Of the answer whose first frame is still to be sent: what services took, in us, plus 1; 0: none is awaited.
+    std::uint32_t service_us = 0;
+    std::uint16_t waited_ms = 0;  // Silence that ended the utterance it answers.
     std::uint32_t heartbeats = 0;
     bool owed = false;
     bool hint_told = false;

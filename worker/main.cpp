@@ -210,8 +210,10 @@ int serve(const WorkerOptions& options) {
     const AgentThread agent(channel.agent(), settings, std::move(*files),
                             {.speech_socket = variable(speech_socket_variable),
                              .records = &records,
+                             .metrics = slab->conversations,
+                             .entry = slab->agents[worker],
                              .log = [&](std::string_view line) { say_later(std::string(line)); }});
-    VoiceConversation conversation(voice_rules(settings), *prompts, &channel.media());
+    VoiceConversation conversation(voice_rules(settings), *prompts, &channel.media(), &slab->conversations);
     Server server({.settings = settings,
                    .build = build_info(),
                    .slab = *slab,

@@ -20,8 +20,9 @@ public:
         text_.append("# TYPE ").append(name).append(" ").append(type).append("\n");
     }
 
-    void sample(std::initializer_list<Label> labels, const std::string& value) {
-        text_.append(name_);
+    // `suffix`: of the series of a histogram.
+    void sample(std::initializer_list<Label> labels, const std::string& value, std::string_view suffix = {}) {
+        text_.append(name_).append(suffix);
         const char* before = "{";
         for (const Label& label : labels) {
             text_.append(before).append(label.name).append("=\"").append(label_value(label.value)).append("\"");
@@ -44,7 +45,7 @@ struct Counter {
     std::uint64_t WorkerMetrics::*value;
 };
 
-constexpr std::array<Counter, 6> per_worker{{
+constexpr std::array<Counter, 7> per_worker{{
     {"agentlocator_worker_calls", "gauge", "Calls a worker carries now.", &WorkerMetrics::calls},
     {"agentlocator_worker_calls_served_total", "counter", "Calls a worker has finished.", &WorkerMetrics::calls_served},
     {"agentlocator_worker_connections", "gauge", "HTTP connections open now.", &WorkerMetrics::connections},
@@ -52,6 +53,8 @@ constexpr std::array<Counter, 6> per_worker{{
     {"agentlocator_worker_refused_total", "counter", "Requests and streams turned away.", &WorkerMetrics::refused},
     {"agentlocator_worker_log_lines_dropped_total", "counter", "Log lines lost because the reader was too slow.",
      &WorkerMetrics::log_lines_dropped},
+    {"agentlocator_worker_conversations", "gauge", "Conversations the agent thread has in hand.",
+     &WorkerMetrics::conversations},
 }};
 
 std::string seconds_text(double seconds) {
@@ -106,6 +109,62 @@ void add_store(Page& page, const WebContext& context) {
     add("agentlocator_store_spool_bytes", "gauge", "Facts that wait for the database.", store.spool_bytes);
 }
 
+std::string number_text(double value) {
+    std::array<char, 32> out{};
+    std::snprintf(out.data(), out.size(), "%.10g", value);
+    return out.data();
+}
+
+// The count is that of the last bucket, so that the two agree whatever another process adds meanwhile.
+void add_histogram(Page& page, std::string_view stage, const LatencyHistogram& histogram) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
+        sum += histogram.counts[i].load(std::memory_order_relaxed);
+        const std::string bound = i < histogram.bounds.size() ? number_text(histogram.bounds[i] / 1000.0) : "+Inf";
+        page.sample({{"stage", stage}, {"le", bound}}, std::to_string(sum), "_bucket");
+    }
+    const auto us = static_cast<double>(histogram.sum_us.load(std::memory_order_relaxed));
+    page.sample({{"stage", stage}}, number_text(us / 1e6), "_sum");
+    page.sample({{"stage", stage}}, std::to_string(sum), "_count");
+}
+
+void add_conversations(Page& page, const AgentMetrics& metrics) {
+    page.metric("agentlocator_turn_seconds", "histogram",
+                "From the caller's last voice until a stage of the answer was ready; own: what we added ourselves.");
+    add_histogram(page, "end_of_turn", metrics.end_of_turn);
+    add_histogram(page, "stt", metrics.stt);
+    add_histogram(page, "llm", metrics.llm);
+    add_histogram(page, "tts", metrics.tts);
+    add_histogram(page, "sent", metrics.sent);
+    add_histogram(page, "own", metrics.own);
+    const auto add = [&](std::string_view name, std::string_view help, const std::atomic<std::uint64_t>& value) {
+        page.metric(name, "counter", help);
+        page.sample({}, std::to_string(value.load(std::memory_order_relaxed)));
+    };
+    add("agentlocator_turns_total", "Answers to what a caller said.", metrics.turns);
+    add("agentlocator_turns_failed_total", "Answers that were an apology.", metrics.failed_turns);
+    add("agentlocator_turns_interrupted_total", "Answers a caller cut into.", metrics.interrupted);
+    add("agentlocator_turns_provider_failures_total", "Failures that made another service, or an apology, necessary.",
+        metrics.provider_failures);
+}
+
+void add_providers(Page& page, const std::vector<WorkerMetrics>& workers) {
+    const auto add = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+        page.metric(name, type, help);
+        for (const WorkerMetrics& worker : workers) {
+            for (const ProviderMetrics& provider : worker.providers) {
+                page.sample({{"worker", worker.worker}, {"stage", provider.stage}, {"provider", provider.name}},
+                            std::to_string(provider.*value));
+            }
+        }
+    };
+    add("agentlocator_provider_breaker", "gauge", "0: asked; 1: left alone after failures; 2: being tried again.",
+        &ProviderMetrics::breaker);
+    add("agentlocator_provider_started_total", "counter", "Operations a worker began at a service.",
+        &ProviderMetrics::started);
+    add("agentlocator_provider_failed_total", "counter", "Those that failed.", &ProviderMetrics::failed);
+}
+
 }  // namespace
 
 std::string metrics_text(const WebContext& context, const std::vector<WorkerMetrics>& workers, bool ready) {
@@ -127,6 +186,10 @@ std::string metrics_text(const WebContext& context, const std::vector<WorkerMetr
         page.sample({{"worker", worker.worker}}, seconds_text(worker.heartbeat_age_seconds));
     }
     add_store(page, context);
+    if (context.conversations != nullptr) {
+        add_conversations(page, *context.conversations);
+    }
+    add_providers(page, workers);
     return page.take();
 }
 

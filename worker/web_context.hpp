@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/agent_metrics.hpp"
 #include "common/call_state.hpp"
 #include "common/config.hpp"
 #include "common/http_message.hpp"
@@ -26,6 +27,15 @@ struct BuildInfo {
     std::string deploy_id;   // DEPLOY_ID
 };
 
+// A service as one worker sees it.
+struct ProviderMetrics {
+    std::string_view stage;
+    std::string name;
+    std::uint32_t breaker = 0;  // 0 closed, 1 open, 2 trying
+    std::uint64_t started = 0;
+    std::uint64_t failed = 0;
+};
+
 // Counters of one worker, as they lie in its slab entry.
 struct WorkerMetrics {
     std::string worker;  // Label: the slot's name or the entry's index.
@@ -38,6 +48,8 @@ struct WorkerMetrics {
     std::uint64_t frames_in = 0;
     std::uint64_t frames_out = 0;
     double heartbeat_age_seconds = 0;
+    std::uint64_t conversations = 0;
+    std::vector<ProviderMetrics> providers{};
 };
 
 // One reason for /readyz to say 503.
@@ -84,6 +96,7 @@ struct WebContext {
     std::function<std::vector<ReadyProblem>()> problems;
     std::function<std::vector<WorkerMetrics>()> metrics;  // All workers: any of them may be asked.
     StoreMetrics store{};                                 // Of this worker.
+    const AgentMetrics* conversations = nullptr;          // Of all workers; null: not known.
 };
 
 // The request is a sound WebSocket upgrade of the media path. Send `response` (head of the 101, complete) and hand the

@@ -48,7 +48,8 @@ enum class ToAgent : std::uint8_t {
 };
 
 enum class FromAgent : std::uint8_t {
-    speech,         // turn, sentence. payload: mu-law of the agent, any length; in order.
+    speech,         // turn, sentence. payload: mu-law of the agent, any length; in order. value, with the first of an
+                    // answer to an utterance: microseconds that services took for it, plus 1 (for the metrics).
     sentence_done,  // turn, sentence: whole; the mark goes behind it. payload: its text, for the log and the history.
     turn_done,      // turn: nothing more will be said; listen.
     thinking,       // turn: still at work (no answer yet); restarts the watch over a mute agent.

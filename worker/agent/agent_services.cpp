@@ -4,15 +4,6 @@
 
 namespace agentlocator {
 
-void LatencyHistogram::add(std::int64_t ms) {
-    std::size_t bucket = 0;
-    while (bucket < bounds.size() && ms > bounds[bucket]) {
-        ++bucket;
-    }
-    ++counts[bucket];
-    sum += static_cast<std::uint64_t>(ms < 0 ? 0 : ms);
-}
-
 std::string FaultLines::line(const ProviderError& error, TimePoint now) {
     const std::string key = error.provider + "/" + error.operation + "/" + std::string(to_string(error.error_class));
     const auto [told, is_new] = told_.try_emplace(key, Told{now});

@@ -21,7 +21,8 @@ CallAgent::CallAgent(AgentServices& services, std::uint32_t slot, std::uint64_t 
       outbox_(slot, call),
       language_(language_of(services.settings.language)),
       dialogue_(make_dialogue()),
-      speaking_(services, mailbox_, outbox_, language_) {}
+      speaking_(services, mailbox_, outbox_, language_, [this] { return first_speech_value(); }),
+      talk_walk_(services.realtime) {}
 
 bool CallAgent::can_transfer() const {
     return !services_.settings.transfer_number.empty() && services_.control.missing().empty();
@@ -71,9 +72,12 @@ void CallAgent::on_message(const ToAgentMessage& message, TimePoint now) {
             on_ended(message.payload);
             return;
         case ToAgent::utterance_began:
-            on_utterance_began(message.turn, now);
+            on_utterance_began(message, now);
             break;
         case ToAgent::audio:
+            if (talk_) {
+                keep_utterance(message);
+            }
             for (auto& hearing : hearings_) {
                 if (hearing->turn() == message.turn) {
                     hearing->push(
@@ -85,6 +89,9 @@ void CallAgent::on_message(const ToAgentMessage& message, TimePoint now) {
             on_utterance_ended(message, now);
             break;
         case ToAgent::utterance_dropped:
+            if (talk_) {
+                drop_utterance(message.turn);
+            }
             std::erase_if(hearings_, [&](const auto& hearing) { return hearing->turn() == message.turn; });
             break;
         case ToAgent::key:
@@ -115,7 +122,7 @@ void CallAgent::on_message(const ToAgentMessage& message, TimePoint now) {
     settle(now);
 }
 
-void CallAgent::read_caller(std::string_view payload) {
+void CallAgent::read_caller(std::string_view payload, TimePoint now) {
     const auto start = nlohmann::json::parse(payload, nullptr, false);
     const auto text = [&](std::initializer_list<const char*> names) -> std::string {
         for (const char* name : names) {
@@ -129,12 +136,18 @@ void CallAgent::read_caller(std::string_view payload) {
     from_ = normalise_phone(text({"from", "From", "caller"}));
     to_ = text({"to", "To", "called"});
     dialogue_ = make_dialogue();
-    // A model that cannot be told what the caller says is of no use.
-    mode_ = services_.llm.empty() || !understands() ? Mode::script : Mode::model;
+    choose_mode(now);
+}
+
+void CallAgent::choose_mode(TimePoint now) {
+    if (!open_talk(talk_walk_.first(now))) {
+        // A model that cannot be told what the caller says is of no use.
+        mode_ = services_.llm.empty() || !understands() ? Mode::script : Mode::model;
+    }
 }
 
 void CallAgent::on_started(std::string_view payload, TimePoint now) {
-    read_caller(payload);
+    read_caller(payload, now);
     owe(0, now);
     begin_answer(0, now);
     if (mode_ == Mode::script) {
@@ -153,6 +166,7 @@ void CallAgent::on_ended(std::string_view reason) {
     hearings_.clear();
     speculation_.reset();
     abandon_answer();
+    talk_.reset();
     transfer_.reset();
     if (reason != "moved" && reason != "lost") {  // Both may go on elsewhere.
         CallFact fact;
@@ -168,14 +182,20 @@ void CallAgent::on_ended(std::string_view reason) {
         services_.host.line(log_line("conversation_ended", {{"call", call_sid_},
                                                             {"reason", reason},
                                                             {"turns", taken_},
-                                                            {"mind", mode_ == Mode::model ? "model" : "script"},
+                                                            {"mind", mode_ == Mode::model      ? "model"
+                                                                     : mode_ == Mode::realtime ? "realtime"
+                                                                                               : "script"},
                                                             {"lead", slots_.contains("phone")}}));
     }
 }
 
-void CallAgent::on_utterance_began(std::uint32_t turn, TimePoint now) {
+void CallAgent::on_utterance_began(const ToAgentMessage& message, TimePoint now) {
+    const std::uint32_t turn = message.turn;
     if (turn <= taken_ || leaving_ == Leaving::hung_up) {
         return;  // After a take-over: told again, and known.
+    }
+    if (talk_) {
+        return keep_utterance(message);
     }
     // Connections idle since the last turn may be gone; now there is time to open one.
     if (mode_ == Mode::model) {
@@ -197,7 +217,7 @@ void CallAgent::on_utterance_ended(const ToAgentMessage& message, TimePoint now)
     heard_latency_ = {};
     heard_latency_.end_of_turn = now;
     heard_latency_.last_voice = now - std::chrono::milliseconds(std::clamp<std::int64_t>(message.value, 0, 10'000));
-    bool known = false;
+    bool known = talk_ && answer_utterance(message.turn, now);
     for (auto& hearing : hearings_) {
         if (hearing->turn() == message.turn) {
             hearing->finish(now);
@@ -219,6 +239,13 @@ void CallAgent::on_interrupted(const ToAgentMessage& message, TimePoint now) {
         start_transfer(now);  // "Thanks" over our last words changes nothing.
         return;
     }
+    cut_answer(message, now);
+    if (talk_) {  // Behind the cancelling of what was still coming.
+        talk_->interrupted(message.turn, message.sentence, message.value);
+    }
+}
+
+void CallAgent::cut_answer(const ToAgentMessage& message, TimePoint now) {
     if (!answer_) {
         speaking_.cancel();  // A thinking hint.
     } else if (answer_->turn == message.turn && answer_->after != After::hang_up) {
@@ -234,7 +261,8 @@ void CallAgent::on_interrupted(const ToAgentMessage& message, TimePoint now) {
 void CallAgent::on_thinking_hint(const ToAgentMessage& message) {
     tell_numbering(message.turn, message.sentence);
     const bool speaks = answer_ && (answer_->said_something || answer_->complete);
-    if (owed_ && !speaks && speaking_.idle()) {
+    // Not with another's voice into the pause of the one who talks.
+    if (owed_ && !speaks && speaking_.idle() && !talk_) {
         // Not part of the history: it says nothing.
         speaking_.say(message.turn, next_sentence(message.turn), thinking_text(services_.settings, language_));
     }
@@ -280,6 +308,9 @@ void CallAgent::on_key(std::uint32_t turn, char key, TimePoint now) {
     reprompts_ = 0;
     hearings_.clear();  // In-band tones are no words.
     stash_.clear();
+    if (talk_ && !std::exchange(utterances_, {}).empty()) {
+        talk_->drop_turn();
+    }
     owe(turn, now);
     if (mode_ == Mode::script) {
         taken_ = turn;
@@ -335,6 +366,9 @@ void CallAgent::dispatch(const ServiceEvent& event, TimePoint now) {
         }
         return;
     }
+    if (talk_ && talk_->on_event(event, now)) {
+        return;
+    }
     for (auto& hearing : hearings_) {
         if (hearing->on_event(event, now)) {
             return;
@@ -357,6 +391,9 @@ void CallAgent::check_deadlines(TimePoint now) {
         speculation_->on_time(now);
     }
     speaking_.on_time(now);
+    if (talk_) {
+        talk_->on_time(now);
+    }
     if (key_due_ && now >= *key_due_) {
         on_key_pause(now);
     }
@@ -393,6 +430,9 @@ std::optional<TimePoint> CallAgent::deadline() const {
     if (speculation_) {
         due = earlier(due, speculation_->deadline());
     }
+    if (talk_) {
+        due = earlier(due, talk_->deadline());
+    }
     for (const auto& at : {key_due_, thinking_due_, owed_until_, leaving_due_}) {
         due = earlier(due, at);
     }
@@ -419,7 +459,8 @@ bool CallAgent::flush(AgentOutput& output, TimePoint now) {
             return false;
         }
         if (!over_) {
-            settle_speaking(now);  // There is room for speech that waited.
+            settle_talking(now);  // There is room for speech that waited.
+            settle_speaking(now);
         }
         if (outbox_.empty()) {
             return true;
@@ -431,6 +472,7 @@ void CallAgent::settle(TimePoint now) {
     settle_hearings(now);
     maybe_speculate(now);
     settle_thinking(now);
+    settle_talking(now);
     settle_speaking(now);
 }
 

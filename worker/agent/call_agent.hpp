@@ -24,6 +24,7 @@
 #include "worker/agent/hearing.hpp"
 #include "worker/agent/outbox.hpp"
 #include "worker/agent/speaking.hpp"
+#include "worker/agent/talking.hpp"
 #include "worker/agent/thinking.hpp"
 #include "worker/agent/turn_latency.hpp"
 
@@ -33,6 +34,7 @@ class CallAgent {
 public:
     // `wake`: run() is wanted soon. The services outlive the call.
     CallAgent(AgentServices& services, std::uint32_t slot, std::uint64_t call, std::function<void()> wake);
+    ~CallAgent() { talk_walk_.cancelled(); }
     CallAgent(const CallAgent&) = delete;
     CallAgent& operator=(const CallAgent&) = delete;
 
@@ -46,6 +48,7 @@ public:
     [[nodiscard]] const CallHistory& history() const { return history_; }
     [[nodiscard]] const LeadSlots& slots() const { return slots_; }
     [[nodiscard]] bool uses_model() const { return mode_ == Mode::model; }
+    [[nodiscard]] bool talks() const { return mode_ == Mode::realtime; }
 
     static constexpr Duration turn_budget = std::chrono::seconds(6);     // Silence longer than this is a broken call.
     static constexpr Duration thinking_every = std::chrono::seconds(1);  // Tells the media thread that we are alive.
@@ -55,9 +58,11 @@ public:
     static constexpr int tool_rounds_max = 4;                            // A model in a loop of tools is stopped.
     static constexpr int reprompts_max = 2;                              // Speech into silence, then goodbye.
     static constexpr std::size_t keys_max = 20;
+    // The memory is written again after so many pieces of words: each is a copy of all of it.
+    static constexpr int talk_words_a_memory = 8;
 
 private:
-    enum class Mode : std::uint8_t { model, script };
+    enum class Mode : std::uint8_t { model, script, realtime };
     enum class After : std::uint8_t { listen, transfer, hang_up };
     enum class Leaving : std::uint8_t { no, waiting_heard, transferring, hung_up };
 
@@ -70,22 +75,31 @@ private:
         bool apology = false;  // A stage failed.
         int tool_rounds = 0;
         std::size_t characters = 0;
+        std::string words{};  // realtime: to be said word for word, not known to be said.
         TurnLatency latency{};
+    };
+
+    // realtime: kept until it is answered, for the next session or a recogniser.
+    struct Utterance {
+        std::uint32_t turn = 0;
+        std::vector<std::uint8_t> audio;
+        bool finished = false;
     };
 
     // Messages
     void on_started(std::string_view payload, TimePoint now);
     void on_resumed(const ToAgentMessage& message, TimePoint now);
     void on_ended(std::string_view reason);
-    void on_utterance_began(std::uint32_t turn, TimePoint now);
+    void on_utterance_began(const ToAgentMessage& message, TimePoint now);
     void on_utterance_ended(const ToAgentMessage& message, TimePoint now);
     void on_key(std::uint32_t turn, char key, TimePoint now);
     void on_key_pause(TimePoint now);
     void on_interrupted(const ToAgentMessage& message, TimePoint now);
+    void cut_answer(const ToAgentMessage& message, TimePoint now);
     void on_silence(const ToAgentMessage& message, TimePoint now);
     void on_thinking_hint(const ToAgentMessage& message);
     void on_time_up(const ToAgentMessage& message, TimePoint now);
-    void read_caller(std::string_view payload);
+    void read_caller(std::string_view payload, TimePoint now);
 
     // Events and time
     void dispatch(const ServiceEvent& event, TimePoint now);
@@ -113,15 +127,29 @@ private:
     void complete(After after = After::listen, std::string reason = {});
     void ask_model(TimePoint now);
     [[nodiscard]] LlmRequest model_request() const;
-    void run_tools(TimePoint now);
+    void run_tools(const std::vector<ToolCall>& calls, TimePoint now);
     void reply(const DialogueReply& reply);
     void answer_by_script(std::uint32_t turn, const DialogueReply& reply, TimePoint now);
     void fail_answer(TimePoint now);
     void finish_answer(TimePoint now);
+    [[nodiscard]] std::int64_t first_speech_value() const;
     void start_transfer(TimePoint now);
     void transfer_failed(std::string_view problem, TimePoint now);
     void owe(std::uint32_t turn, TimePoint now);
     void owe_nothing();
+
+    // Speech to speech (call_agent_talk.cpp)
+    [[nodiscard]] bool open_talk(RealtimeProvider* provider);
+    [[nodiscard]] std::optional<Talking::Place> place_of_talk();
+    void keep_utterance(const ToAgentMessage& message);
+    void drop_utterance(std::uint32_t turn);
+    [[nodiscard]] bool answer_utterance(std::uint32_t turn, TimePoint now);
+    void settle_talking(TimePoint now);
+    bool note_talk();
+    void fail_talk(const ProviderError& error, TimePoint now);
+    void resume_talk(TimePoint now);
+    void leave_talk(TimePoint now);
+    void resume_talk_answer(std::uint32_t turn, std::uint32_t sentence, TimePoint now);
 
     // Facts and memory
     void record_turn(std::uint32_t turn, std::string_view speaker, std::string text, bool interrupted,
@@ -130,7 +158,8 @@ private:
     void book(const LeadSlots& slots, std::int64_t starts_at, std::int64_t ends_at);
     void remember();
     [[nodiscard]] std::string memory() const;
-    [[nodiscard]] bool restore(std::string_view memory);
+    [[nodiscard]] bool restore(std::string_view memory, TimePoint now);
+    void choose_mode(TimePoint now);
     void resume_answer(std::uint32_t turn, std::uint32_t sentence, TimePoint now);
 
     [[nodiscard]] SttConfig listening() const;
@@ -163,6 +192,10 @@ private:
     std::optional<Answer> answer_;
     TurnLatency heard_latency_;  // Of the utterance being recognised.
     std::string stash_;          // Text of a turn that a newer one follows at once.
+    ChainWalk<RealtimeProvider> talk_walk_;
+    std::unique_ptr<Talking> talk_;      // While mode_ is realtime.
+    std::vector<Utterance> utterances_;  // Of it; oldest first.
+    int talk_unremembered_ = 0;          // Pieces of words since the memory was written.
 
     std::uint32_t turn_ = 0;   // Latest turn that was told.
     std::uint32_t taken_ = 0;  // Latest turn whose input was taken in; part of the memory.

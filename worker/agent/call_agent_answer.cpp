@@ -64,6 +64,11 @@ void CallAgent::take_text(std::uint32_t turn, std::string text, TimePoint now) {
         return;
     }
     Answer& answer = begin_answer(turn, now);
+    if (talk_) {
+        remember();
+        talk_->hear(text, now);
+        return;
+    }
     const auto words = heard_words(text);
     if (words.size() <= goodbye_words_max &&
         match_phrases(words, services_.dialogue.text("goodbye_words", language_)) > 0) {
@@ -83,7 +88,7 @@ void CallAgent::take_text(std::uint32_t turn, std::string text, TimePoint now) {
 // The caller made a noise, or words that nobody could make out.
 void CallAgent::take_nothing(std::uint32_t turn, TimePoint now) {
     speculation_.reset();
-    if (answer_) {
+    if (answer_ && !talk_) {
         retarget(turn, now);
         return;
     }
@@ -136,6 +141,9 @@ CallAgent::Answer& CallAgent::begin_answer(std::uint32_t turn, TimePoint now) {
     answer.turn = turn;
     answer.latency = std::exchange(heard_latency_, {});
     speaking_.begin_answer();
+    if (talk_) {
+        talk_->begin_answer();
+    }
     if (answer.latency.last_voice) {
         const auto& settings = services_.settings;
         const auto spread = std::max(settings.resp_max - settings.resp_min, std::chrono::milliseconds(0));
@@ -153,6 +161,9 @@ CallAgent::Answer& CallAgent::begin_answer(std::uint32_t turn, TimePoint now) {
 void CallAgent::abandon_answer() {
     thinking_.reset();
     speaking_.cancel();
+    if (talk_) {
+        talk_->cancel();
+    }
     outbox_.drop_speech();
     answer_.reset();
 }
@@ -175,6 +186,11 @@ void CallAgent::tell_numbering(std::uint32_t turn, std::uint32_t sentence) {
 
 void CallAgent::say(std::string text) {
     Answer& answer = *answer_;
+    if (talk_) {  // A sentence it becomes when it is heard.
+        answer.words += (answer.words.empty() ? "" : " ") + text;
+        talk_->say(text, services_.host.now());
+        return;
+    }
     const std::uint32_t number = next_sentence(answer.turn);
     answer.said_something = true;
     answer.characters += count_code_points(text);
@@ -239,6 +255,11 @@ void CallAgent::settle_thinking(TimePoint now) {
         say(std::move(*sentence));
         said = true;
         if (answer_->characters >= services_.settings.answer_chars_max) {
+            services_.host.line(log_line(
+                "answer_cut", {{"call", call_sid_},
+                               {"turn", answer_->turn},
+                               {"cause", "the model's answer is longer than LLM_MAX_CHARS"},
+                               {"remedy", "ask for short answers in AGENT_PROMPT_FILE, or raise LLM_MAX_CHARS"}}));
             thinking_->stop();
             thinking_.reset();  // Tools of an answer that would not end are not run either.
             complete();
@@ -251,7 +272,9 @@ void CallAgent::settle_thinking(TimePoint now) {
             break;
         case Thinking::State::finished:
             if (!thinking_->tools().empty()) {
-                run_tools(now);
+                const std::vector<ToolCall> calls = thinking_->tools();
+                thinking_.reset();
+                run_tools(calls, now);
                 return;
             }
             thinking_.reset();
@@ -267,9 +290,7 @@ void CallAgent::settle_thinking(TimePoint now) {
     }
 }
 
-void CallAgent::run_tools(TimePoint now) {
-    const std::vector<ToolCall> calls = thinking_->tools();
-    thinking_.reset();
+void CallAgent::run_tools(const std::vector<ToolCall>& calls, TimePoint now) {
     const bool loops = ++answer_->tool_rounds > tool_rounds_max;
     ToolContext context;
     context.caller = from_;
@@ -279,6 +300,7 @@ void CallAgent::run_tools(TimePoint now) {
     history_.add_tools(answer_->turn, calls);
     After after = After::listen;
     std::string reason;
+    std::vector<std::pair<std::string, std::string>> results;
     for (const ToolCall& call : calls) {
         ToolOutcome outcome = run_tool(call, context);
         for (auto& [name, value] : outcome.slots) {
@@ -305,12 +327,24 @@ void CallAgent::run_tools(TimePoint now) {
         services_.host.line(log_line("tool_called", {{"call", call_sid_},
                                                      {"tool", cut_utf8(call.name, 60)},
                                                      {"done", outcome.effect != ToolOutcome::Effect::none}}));
+        results.emplace_back(call.id, outcome.result);
         history_.add_tool_result(answer_->turn, call.id, std::move(outcome.result));
     }
     if (after == After::listen && !loops) {
         remember();
-        ask_model(now);
+        if (talk_) {
+            talk_->go_on(results, {}, now);
+        } else {
+            ask_model(now);
+        }
         return;
+    }
+    if (loops) {
+        services_.host.line(log_line(
+            "tools_stopped", {{"call", call_sid_},
+                              {"turn", answer_->turn},
+                              {"cause", "the model calls tools again and again and says nothing"},
+                              {"remedy", "name the tools there are in AGENT_PROMPT_FILE, or choose another model"}}));
     }
     if (!answer_->said_something) {
         say_fixed(after == After::transfer  ? AgentText::transfer
@@ -352,6 +386,15 @@ void CallAgent::answer_by_script(std::uint32_t turn, const DialogueReply& said, 
 }
 
 void CallAgent::fail_answer(TimePoint now) {
+    if (talk_) {
+        ProviderError error;
+        error.error_class = ProviderErrorClass::timeout;
+        error.provider = std::string(talk_walk_.name());
+        error.operation = "converse";
+        error.message = "no answer within the time of a turn";
+        error.remedy = "look at the service's status, or set VOICE_MODE=cascade";
+        return fail_talk(error, now);
+    }
     const After after = answer_ ? answer_->after : After::listen;
     const std::string reason = answer_ ? answer_->reason : std::string();
     ++failures_;
@@ -404,9 +447,22 @@ void CallAgent::settle_speaking(TimePoint now) {
         owed_until_.reset();
         thinking_due_.reset();
     }
-    if (answer_ && answer_->complete && speaking_.idle()) {
+    if (answer_ && answer_->complete && speaking_.idle() && (!talk_ || talk_->idle())) {
         finish_answer(now);
     }
+}
+
+// Of the answer whose first speech goes out now.
+std::int64_t CallAgent::first_speech_value() const {
+    if (!answer_ || !answer_->said_something || !answer_->latency.last_voice) {
+        return 0;
+    }
+    TurnLatency latency = answer_->latency;
+    if (speaking_.asked_at()) {
+        latency.asked_voice = speaking_.asked_at();
+        latency.first_audio = speaking_.first_audio_at();
+    }
+    return 1 + std::chrono::duration_cast<std::chrono::microseconds>(latency.services()).count();
 }
 
 void CallAgent::finish_answer(TimePoint now) {
@@ -414,10 +470,13 @@ void CallAgent::finish_answer(TimePoint now) {
     remember();
     Answer answer = std::move(*answer_);
     answer_.reset();
-    answer.latency.asked_voice = speaking_.asked_at();
-    answer.latency.first_audio = speaking_.first_audio_at();
-    answer.latency.first_sent = speaking_.first_sent_at();
-    answer.latency.tts = speaking_.provider();
+    if (speaking_.asked_at()) {
+        answer.latency.asked_voice = speaking_.asked_at();
+        answer.latency.first_audio = speaking_.first_audio_at();
+        answer.latency.first_sent = speaking_.first_sent_at();
+        answer.latency.tts = speaking_.provider();
+    }
+    std::erase_if(utterances_, [&](const Utterance& one) { return one.finished && one.turn <= answer.turn; });
     outbox_.add(FromAgent::turn_done, answer.turn);
     owe_nothing();
     if (!answer.apology) {

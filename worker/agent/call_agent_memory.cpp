@@ -1,7 +1,7 @@
 // What is remembered: the memory that a take-over goes on from, and the facts for the store.
 //
-// {"v":1,"call":{"sid","from","to"},"mode":"model"|"script","taken":turn,"next":[turn,sentence],"history":[...],
-//  "slots":{...},"dialogue":{...},"answer":{"turn","complete","after","reason"},"failures","reprompts","keys"}
+// {"v":1,"call":{"sid","from","to"},"mode":"model"|"script"|"realtime","taken":turn,"next":[turn,sentence],"history":[...],
+//  "slots":{...},"dialogue":{...},"answer":{"turn","complete","after","reason","words"},"failures","reprompts","keys"}
 // At most agent_payload_max bytes: the oldest of the history is left out first.
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -24,7 +24,9 @@ std::string dump(const json& document) {
 std::string CallAgent::memory() const {
     json document = {{"v", 1},
                      {"call", {{"sid", call_sid_}, {"from", from_}, {"to", to_}}},
-                     {"mode", mode_ == Mode::model ? "model" : "script"},
+                     {"mode", mode_ == Mode::model      ? "model"
+                              : mode_ == Mode::realtime ? "realtime"
+                                                        : "script"},
                      {"taken", taken_},
                      {"next", {numbered_turn_, next_sentence_}},
                      {"slots", slots_},
@@ -36,7 +38,8 @@ std::string CallAgent::memory() const {
         document["answer"] = {{"turn", answer_->turn},
                               {"complete", answer_->complete},
                               {"after", static_cast<int>(answer_->after)},
-                              {"reason", answer_->reason}};
+                              {"reason", answer_->reason},
+                              {"words", answer_->words}};
     }
     CallHistory history = history_;
     document["history"] = history.save();
@@ -59,7 +62,7 @@ void CallAgent::remember() {
     }
 }
 
-bool CallAgent::restore(std::string_view text) {
+bool CallAgent::restore(std::string_view text, TimePoint now) {
     const json document = json::parse(text, nullptr, false);
     if (!document.is_object() || !document.contains("v") || document["v"] != 1) {
         return false;
@@ -79,7 +82,6 @@ bool CallAgent::restore(std::string_view text) {
     to_ = word(part("call"), "to");
     dialogue_ = make_dialogue();
     dialogue_.restore(part("dialogue"));
-    mode_ = word(document, "mode") == "model" && !services_.llm.empty() && understands() ? Mode::model : Mode::script;
     taken_ = number(document, "taken");
     failures_ = static_cast<int>(number(document, "failures"));
     reprompts_ = static_cast<int>(number(document, "reprompts"));
@@ -91,6 +93,12 @@ bool CallAgent::restore(std::string_view text) {
                 slots_.insert_or_assign(name, value.get<std::string>());
             }
         }
+    }
+    const std::string mode = word(document, "mode");
+    if (mode == "realtime") {
+        choose_mode(now);
+    } else {
+        mode_ = mode == "model" && !services_.llm.empty() && understands() ? Mode::model : Mode::script;
     }
     if (mode_ == Mode::script) {
         dialogue_.set_slots(slots_);
@@ -106,15 +114,22 @@ bool CallAgent::restore(std::string_view text) {
         answer_->complete = answer.contains("complete") && answer["complete"] == true;
         answer_->after = static_cast<After>(std::min(number(answer, "after"), 2U));
         answer_->reason = word(answer, "reason");
+        answer_->words = word(answer, "words");
     }
     return true;
 }
 
 void CallAgent::on_resumed(const ToAgentMessage& message, TimePoint now) {
     const bool nothing_owed = message.value == 1;
-    const bool known = restore(message.payload);
+    const bool known = restore(message.payload, now);
+    if (!known && message.turn == 0 && !nothing_owed) {
+        skip_turn_ = 0;
+        skip_before_ = message.sentence;
+        on_started(message.payload, now);
+        return;
+    }
     if (!known) {
-        read_caller(message.payload);
+        read_caller(message.payload, now);
     }
     turn_ = std::max({turn_, message.turn, taken_});
     if (!keys_.empty() || dialogue_.key_pause()) {
@@ -129,12 +144,6 @@ void CallAgent::on_resumed(const ToAgentMessage& message, TimePoint now) {
         }
         return;
     }
-    if (!known && message.turn == 0) {
-        skip_turn_ = 0;
-        skip_before_ = message.sentence;
-        on_started(message.payload, now);
-        return;
-    }
     if (taken_ >= message.turn) {
         resume_answer(message.turn, message.sentence, now);
     } else {
@@ -145,6 +154,9 @@ void CallAgent::on_resumed(const ToAgentMessage& message, TimePoint now) {
 
 // The answer of this turn, from this sentence on: known texts are spoken again, the rest is asked for again.
 void CallAgent::resume_answer(std::uint32_t turn, std::uint32_t sentence, TimePoint now) {
+    if (talk_) {
+        return resume_talk_answer(turn, sentence, now);
+    }
     std::optional<Answer> before = std::exchange(answer_, std::nullopt);
     if (before && before->turn != turn) {
         before.reset();

@@ -20,6 +20,10 @@ bool operator==(const HistoryItem& a, const HistoryItem& b) {
 
 void CallHistory::add(HistoryItem item) {
     items_.push_back(std::move(item));
+    trim();
+}
+
+void CallHistory::trim() {
     while (items_.size() > items_max) {
         drop_oldest();
     }
@@ -37,7 +41,12 @@ void CallHistory::drop_oldest() {
 }
 
 void CallHistory::add_caller(std::uint32_t turn, std::string text) {
-    add({.kind = Kind::caller, .turn = turn, .text = std::move(text)});
+    auto place = items_.end();
+    while (place != items_.begin() && std::prev(place)->turn >= turn && std::prev(place)->kind != Kind::caller) {
+        --place;
+    }
+    items_.insert(place, {.kind = Kind::caller, .turn = turn, .text = std::move(text)});
+    trim();
 }
 
 void CallHistory::add_sentence(std::uint32_t turn, std::uint32_t sentence, std::string text) {

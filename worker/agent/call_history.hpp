@@ -31,6 +31,7 @@ class CallHistory {
 public:
     static constexpr std::size_t items_max = 120;  // Half an hour of conversation; the oldest leave first.
 
+    // In front of what was answered already: a speech-to-speech service writes down late what the caller said.
     void add_caller(std::uint32_t turn, std::string text);
     void add_sentence(std::uint32_t turn, std::uint32_t sentence, std::string text);
     void add_tools(std::uint32_t turn, std::vector<ToolCall> tools);
@@ -58,6 +59,7 @@ public:
 
 private:
     void add(HistoryItem item);
+    void trim();
     [[nodiscard]] HistoryItem* find(std::uint32_t turn, std::uint32_t sentence);
 
     std::vector<HistoryItem> items_;

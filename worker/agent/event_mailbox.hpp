@@ -37,6 +37,7 @@ struct ServiceEvent {
     std::string text{};           // Text, mu-law bytes, or what was wrong.
     std::string item{};           // realtime
     bool final = false;           // realtime
+    std::uint32_t turn = 0;       // realtime
     ToolCall tool{};
     LlmFinish finish{};
     ProviderError error{};

@@ -15,9 +15,10 @@ public:
 
     Outbox(std::uint32_t slot, std::uint64_t call) : slot_(slot), call_(call) {}
 
-    void add(FromAgent kind, std::uint32_t turn, std::uint32_t sentence = 0, std::string_view payload = {}) {
+    void add(FromAgent kind, std::uint32_t turn, std::uint32_t sentence = 0, std::string_view payload = {},
+             std::int64_t value = 0) {
         bytes_ += payload.size();
-        waiting_.push_back({kind, turn, sentence, std::string(payload)});
+        waiting_.push_back({kind, turn, sentence, value, std::string(payload)});
     }
     // False: the queue is full, try again soon.
     [[nodiscard]] bool flush(AgentOutput& output) {
@@ -29,6 +30,7 @@ public:
             message.call = call_;
             message.turn = next.turn;
             message.sentence = next.sentence;
+            message.value = next.value;
             message.payload = next.payload;
             if (!output.tell(message)) {
                 return false;
@@ -54,6 +56,7 @@ private:
         FromAgent kind;
         std::uint32_t turn;
         std::uint32_t sentence;
+        std::int64_t value;
         std::string payload;
     };
     std::uint32_t slot_;

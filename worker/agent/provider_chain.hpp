@@ -47,11 +47,13 @@ public:
         }
         return policy.next_provider ? advance(at_ + 1, now) : nullptr;
     }
+    // May come again and again of an operation that lasts (a session): each time it has earned another try.
     void succeeded() {
         if (asking_) {
             link().breaker.on_success();
             asking_ = false;
         }
+        retried_ = false;
     }
     void cancelled() {
         if (asking_) {

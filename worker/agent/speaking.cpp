@@ -52,7 +52,8 @@ void Speaking::run(TimePoint now) {
         Sentence& front = sentences_.front();
         while (!front.audio.empty() && !outbox_.is_high()) {
             const std::size_t count = std::min(front.audio.size(), piece_max);
-            outbox_.add(FromAgent::speech, front.turn, front.number, std::string_view(front.audio).substr(0, count));
+            outbox_.add(FromAgent::speech, front.turn, front.number, std::string_view(front.audio).substr(0, count),
+                        first_sent_at_ ? 0 : first_value_());
             front.audio.erase(0, count);
             if (!first_sent_at_) {
                 first_sent_at_ = now;

@@ -6,6 +6,7 @@
 //   A voice that fails is replaced by the next one: the sentence from its start if less than 300 ms of it were handed
 //   over, else from about where it broke. No voice left: the recorded apology, once, in place of all that was queued.
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,8 +28,14 @@ public:
         bool recorded = false;  // The apology; what was queued behind it is gone.
     };
 
-    Speaking(AgentServices& services, EventMailbox& mailbox, Outbox& outbox, Language language)
-        : services_(services), mailbox_(mailbox), outbox_(outbox), language_(language) {}
+    // `first_value`: the value of the message with an answer's first speech.
+    Speaking(AgentServices& services, EventMailbox& mailbox, Outbox& outbox, Language language,
+             std::function<std::int64_t()> first_value)
+        : services_(services),
+          mailbox_(mailbox),
+          outbox_(outbox),
+          language_(language),
+          first_value_(std::move(first_value)) {}
     ~Speaking() { cancel(); }
     Speaking(const Speaking&) = delete;
     Speaking& operator=(const Speaking&) = delete;
@@ -84,6 +91,7 @@ private:
     EventMailbox& mailbox_;
     Outbox& outbox_;
     Language language_;
+    std::function<std::int64_t()> first_value_;
     std::deque<Sentence> sentences_;
     std::vector<Done> done_;
     std::optional<TimePoint> hold_;

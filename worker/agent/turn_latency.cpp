@@ -15,10 +15,7 @@ std::int64_t TurnLatency::since_voice(const std::optional<TimePoint>& at) const 
     return at && last_voice ? std::max<std::int64_t>(1, to_ms(*at - *last_voice)) : 0;
 }
 
-std::optional<Duration> TurnLatency::own() const {
-    if (!end_of_turn || !first_sent) {
-        return std::nullopt;
-    }
+Duration TurnLatency::services() const {
     Duration services{};
     const auto add = [&](const std::optional<TimePoint>& from, const std::optional<TimePoint>& to) {
         if (from && to && *to > *from) {
@@ -28,7 +25,7 @@ std::optional<Duration> TurnLatency::own() const {
     add(end_of_turn, text);
     add(asked_model, first_token);
     add(asked_voice, first_audio);
-    return std::max(Duration::zero(), *first_sent - *end_of_turn - services);
+    return services;
 }
 
 std::string TurnLatency::providers() const {
@@ -58,17 +55,13 @@ std::string TurnLatency::line(std::string_view call_sid, std::uint32_t turn) con
 void TurnLatency::count(AgentMetrics& metrics) const {
     const auto add = [&](LatencyHistogram& histogram, const std::optional<TimePoint>& at) {
         if (at && last_voice) {
-            histogram.add(since_voice(at));
+            histogram.add(*at - *last_voice);
         }
     };
     add(metrics.end_of_turn, end_of_turn);
     add(metrics.stt, text);
     add(metrics.llm, first_token);
     add(metrics.tts, first_audio);
-    add(metrics.sent, first_sent);
-    if (const auto ours = own()) {
-        metrics.own.add(to_ms(*ours));
-    }
 }
 
 }  // namespace agentlocator

@@ -21,11 +21,12 @@ struct TurnLatency {
     std::string tts;
 
     [[nodiscard]] std::int64_t since_voice(const std::optional<TimePoint>& at) const;  // ms, 0: not known.
-    // What we added ourselves: end of turn to first audio sent, minus the time services had work of ours in hand.
-    [[nodiscard]] std::optional<Duration> own() const;
+    // For how long services had work of ours in hand. The rest, up to the first frame, is our own share; the media
+    // thread, which sends that frame, counts it.
+    [[nodiscard]] Duration services() const;
     [[nodiscard]] std::string providers() const;  // "stt=embedded llm=openai tts=embedded"
     [[nodiscard]] std::string line(std::string_view call_sid, std::uint32_t turn) const;
-    void count(AgentMetrics& metrics) const;
+    void count(AgentMetrics& metrics) const;  // All but what the media thread counts.
 };
 
 }  // namespace agentlocator

@@ -56,6 +56,20 @@ std::string numeric_address(const sockaddr_storage& address) {
     return text;
 }
 
+std::vector<ProviderMetrics> providers_of(const AgentEntry& entry) {
+    std::vector<ProviderMetrics> out;
+    const auto count = std::min(entry.providers.load(std::memory_order_acquire), AgentEntry::providers_max);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const ProviderEntry& provider = entry.provider[i];
+        out.push_back({.stage = to_string(provider.stage),
+                       .name = std::string(provider.name.data(), ::strnlen(provider.name.data(), provider.name.size())),
+                       .breaker = provider.breaker.load(std::memory_order_relaxed),
+                       .started = provider.started.load(std::memory_order_relaxed),
+                       .failed = provider.failed.load(std::memory_order_relaxed)});
+    }
+    return out;
+}
+
 }  // namespace
 
 class Server::Listener final : public EventSink {
@@ -318,7 +332,8 @@ RouteResult Server::on_request(const HttpRequest& request, HttpPeer& peer) {
             },
         .problems = [this] { return problems(); },
         .metrics = [this] { return metrics(); },
-        .store = store_metrics()};
+        .store = store_metrics(),
+        .conversations = &slab_.conversations};
     auto asked = ask_api(request, peer);
     RouteResult result = asked ? std::move(*asked) : route(request, context);
     entry_.requests.fetch_add(1, std::memory_order_relaxed);
@@ -435,7 +450,9 @@ std::vector<WorkerMetrics> Server::metrics() const {
                        .log_lines_dropped = get(entry.log_lines_dropped),
                        .frames_in = get(entry.frames_in),
                        .frames_out = get(entry.frames_out),
-                       .heartbeat_age_seconds = static_cast<double>(now - get(entry.heartbeat_ns)) * 1e-9});
+                       .heartbeat_age_seconds = static_cast<double>(now - get(entry.heartbeat_ns)) * 1e-9,
+                       .conversations = get(slab_.agents[i].conversations),
+                       .providers = providers_of(slab_.agents[i])});
     }
     return all;
 }

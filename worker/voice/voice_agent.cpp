@@ -62,6 +62,9 @@ void VoiceConversation::on_speech(CallInHand& call, const FromAgentMessage& mess
         return;
     }
     state.mute_turns = 0;
+    if (message.value > 0 && !state.ear.open) {
+        state.service_us = static_cast<std::uint32_t>(std::min<std::int64_t>(message.value, 0xffff'ffff));
+    }
     const std::size_t known = std::min<std::size_t>(state.incoming_skip, message.payload.size());
     state.incoming_skip -= static_cast<std::uint32_t>(known);
     SpeechQueue(state, call.voice).append(message.payload.substr(known));

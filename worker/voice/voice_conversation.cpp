@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "worker/media_message.hpp"
 #include "worker/voice/end_pointer.hpp"
@@ -124,6 +125,7 @@ bool VoiceConversation::may_interrupt(const ConversationState& state) const {
 void VoiceConversation::begin_utterance(CallInHand& call, unsigned window) {
     ConversationState& state = call.state;
     hold(call);
+    state.service_us = 0;  // An answer that has to wait for the caller says nothing about us.
     link_.begin_act(call);
     CallerTape tape(state, call.voice);
     tape.begin_utterance(++state.turn, window * frame_samples + pre_roll_ms * samples_per_second / 1000);
@@ -175,7 +177,8 @@ void VoiceConversation::end_utterance(CallInHand& call) {
     const std::uint32_t spread = rules_.answer_delay_max_ms - rules_.answer_delay_min_ms;
     const auto breath =
         rules_.answer_delay_min_ms + static_cast<std::uint32_t>(scatter(call.call, state.turn) % (spread + 1));
-    state.speak_after_ns = ns(call.now) + ms_to_ns(std::int64_t{breath} - frame_ms * state.ear.silence);
+    state.waited_ms = static_cast<std::uint16_t>(frame_ms * state.ear.silence);
+    state.speak_after_ns = ns(call.now) + ms_to_ns(std::int64_t{breath} - state.waited_ms);
     owe(call);
     link_.tell_utterance(call);
     if (!link_.attached()) {
@@ -207,6 +210,7 @@ void VoiceConversation::interrupt(CallInHand& call, std::uint32_t turn) {
         link_.tell(call, ToAgent::interrupted, cut.turn, cut.number, cut.heard_ms);
     }
     speech.drop_unsent();
+    state.service_us = 0;
     state.answer_turn = turn;
 }
 
@@ -265,9 +269,28 @@ void VoiceConversation::owe(CallInHand& call) {
 
 // Our speech plays while the caller is silent.
 void VoiceConversation::speak(CallInHand& call) {
-    if (!call.state.ear.open && ns(call.now) >= call.state.speak_after_ns) {
-        SpeechQueue(call.state, call.voice).pump(call.now, call.speaker);
+    ConversationState& state = call.state;
+    if (state.ear.open || ns(call.now) < state.speak_after_ns) {
+        return;
     }
+    const std::uint64_t before = state.sent;
+    SpeechQueue(state, call.voice).pump(call.now, call.speaker);
+    if (state.service_us != 0 && state.sent > before) {
+        count_answer(call);
+    }
+}
+
+// The first frame of an answer went out. Ours is what neither the services nor the settings (the breath before an
+// answer) account for.
+void VoiceConversation::count_answer(CallInHand& call) {
+    ConversationState& state = call.state;
+    const std::int64_t services_ns = std::int64_t{1000} * (std::exchange(state.service_us, 0) - 1);
+    if (metrics_ == nullptr) {
+        return;
+    }
+    const std::int64_t could = std::max(state.asked_ns + services_ns, state.speak_after_ns);
+    metrics_->own.add(std::chrono::nanoseconds(std::max<std::int64_t>(0, ns(call.now) - could)));
+    metrics_->sent.add(std::chrono::nanoseconds(ns(call.now) - state.asked_ns + ms_to_ns(state.waited_ms)));
 }
 
 void remember(CallInHand& call, std::string_view memory) {

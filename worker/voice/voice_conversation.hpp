@@ -14,6 +14,7 @@
 //                  after `mute_turns_max` of them in a row a farewell, and the call ends
 //
 // Without an agent thread the recorded prompts are all there is.
+#include "common/agent_metrics.hpp"
 #include "worker/prompt_library.hpp"
 #include "worker/voice/agent_link.hpp"
 #include "worker/voice/speech_queue.hpp"
@@ -24,9 +25,10 @@ namespace agentlocator {
 
 class VoiceConversation final : public Conversation {
 public:
-    // `agent`: null when there is no agent thread.
-    VoiceConversation(const VoiceRules& rules, const PromptLibrary& prompts, AgentInput* agent)
-        : rules_(rules), prompts_(prompts), link_(agent) {}
+    // `agent`: null when there is no agent thread. `metrics`: null when nobody counts.
+    VoiceConversation(const VoiceRules& rules, const PromptLibrary& prompts, AgentInput* agent,
+                      AgentMetrics* metrics = nullptr)
+        : rules_(rules), prompts_(prompts), metrics_(metrics), link_(agent) {}
 
     void on_start(CallInHand call, const StreamMessage& start) override;
     void on_resume(CallInHand call, const LostStream& lost, const StreamMessage& start) override;
@@ -58,6 +60,7 @@ private:
     void interrupt(CallInHand& call, std::uint32_t turn);
     void owe(CallInHand& call);
     void speak(CallInHand& call);
+    void count_answer(CallInHand& call);
     void tell_heard(CallInHand& call, const SpeechQueue::Sentence& sentence);
 
     // What the agent says.
@@ -78,6 +81,7 @@ private:
 
     const VoiceRules rules_;
     const PromptLibrary& prompts_;
+    AgentMetrics* const metrics_;
     AgentLink link_;
 };
 

@@ -242,6 +242,127 @@ private:
     Ledger& ledger_;
 };
 
+// A session that answers by plan: audio, text (the words of the sentence), tool, done, fail. Without a plan it says the
+// words asked for, or "Well.".
+class FakeRealtime final : public RealtimeProvider {
+public:
+    FakeRealtime(std::string name, FakeClock& clock, Ledger& ledger)
+        : name_(std::move(name)), clock_(clock), ledger_(ledger) {}
+    [[nodiscard]] std::string_view name() const override { return name_; }
+    [[nodiscard]] std::unique_ptr<RealtimeSession> start(const RealtimeConfig& config,
+                                                         RealtimeListener listener) override {
+        configs.push_back(config);
+        auto session = std::make_unique<Session>(*this, std::move(listener));
+        if (refuses) {
+            session->fail({.kind = Step::Kind::fail, .error_class = ProviderErrorClass::network});
+        }
+        current = session.get();
+        return session;
+    }
+
+    class Session final : public RealtimeSession {
+    public:
+        Session(FakeRealtime& fake, RealtimeListener listener)
+            : fake_(fake), listener_(std::move(listener)), operation_(fake.ledger_, fake.clock_) {}
+        ~Session() override {
+            if (fake_.current == this) {
+                fake_.current = nullptr;
+            }
+        }
+        void push(std::span<const std::uint8_t> mulaw) override { fake_.pushed += mulaw.size(); }
+        void end_of_turn(std::uint32_t turn) override {
+            note("turn " + std::to_string(turn) + " of " + std::to_string(std::exchange(fake_.pushed, 0)));
+            respond("Well.");
+        }
+        void drop_turn() override {
+            fake_.pushed = 0;
+            note("drop");
+        }
+        void hear(std::string_view text) override {
+            note("hear " + std::string(text));
+            respond("Well.");
+        }
+        void say(std::string_view text) override {
+            note("say " + std::string(text));
+            respond(std::string(text));
+        }
+        void tool_result(std::string_view id, std::string_view json) override {
+            note("result " + std::string(id) + " " + std::string(json));
+        }
+        void go_on(std::string_view instructions) override {
+            note(instructions.empty() ? "go on" : "go on: " + std::string(instructions));
+            respond("And so on.");
+        }
+        void cancel() override {
+            ++response_;
+            note("cancel");
+        }
+        void interrupted(std::string_view item, Duration heard) override {
+            note("truncate " + std::string(item) + " " + std::to_string(heard / std::chrono::milliseconds(1)));
+        }
+        void fail(const Step& step) { play({step}, of_session); }
+        void write_down(std::uint32_t turn, std::string_view text) { listener_.on_user_text(turn, text); }
+
+    private:
+        static constexpr int of_session = 0;
+        void note(std::string what) { fake_.asked.push_back(std::move(what)); }
+        void respond(const std::string& words) {
+            Plan plan = fake_.plans.take();
+            if (plan.empty()) {
+                plan = {{.kind = Step::Kind::audio, .text = std::string(words.size() * 80, 'r'), .after = fake_.delay},
+                        {.kind = Step::Kind::text, .text = words},
+                        {.kind = Step::Kind::done}};
+            }
+            play(plan, ++response_);
+        }
+        void play(const Plan& plan, int response) {
+            const std::string item = "item" + std::to_string(++fake_.items);
+            operation_.play(plan, [this, item, response](const Step& step) {
+                if (response != response_ && response != of_session) {
+                    return false;  // Cancelled.
+                }
+                switch (step.kind) {
+                    case Step::Kind::audio:
+                        listener_.on_audio(item,
+                                           {reinterpret_cast<const std::uint8_t*>(step.text.data()), step.text.size()});
+                        return false;
+                    case Step::Kind::text:
+                        listener_.on_agent_text(item, step.text, true);
+                        return false;
+                    case Step::Kind::tool:
+                        listener_.on_tool_call(step.tool);
+                        return false;
+                    case Step::Kind::fail:
+                        listener_.on_error(error_of(step, fake_.name_, "converse"));
+                        return true;
+                    default:
+                        listener_.on_turn_done();
+                        return false;
+                }
+            });
+        }
+        FakeRealtime& fake_;
+        RealtimeListener listener_;
+        FakeOperation operation_;
+        int response_ = 0;
+    };
+
+    Plans plans;
+    std::vector<RealtimeConfig> configs;
+    std::vector<std::string> asked;
+    std::size_t pushed = 0;
+    Session* current = nullptr;
+    Duration delay = std::chrono::milliseconds(300);
+    int items = 0;
+    bool refuses = false;
+
+private:
+    friend class Session;
+    std::string name_;
+    FakeClock& clock_;
+    Ledger& ledger_;
+};
+
 class FakeControl final : public CallControl {
 public:
     explicit FakeControl(FakeClock& clock, Ledger& ledger) : clock_(clock), ledger_(ledger) {}
@@ -281,6 +402,7 @@ struct CallOptions {
     bool model = true;
     bool recogniser = true;
     bool backup = true;  // A second provider in each chain.
+    bool realtime = false;
     std::string language = "en-US";
     std::string transfer_number{};
 };
@@ -297,7 +419,8 @@ public:
                                                                   .stt = {},
                                                                   .llm = {},
                                                                   .tts = {},
-                                                                  .prompt = {}});
+                                                                  .prompt = {},
+                                                                  .metrics = metrics});
         services_->settings.language = options.language;
         services_->settings.transfer_number = options.transfer_number;
         services_->settings.resp_min = services_->settings.resp_max = std::chrono::milliseconds(0);
@@ -308,6 +431,12 @@ public:
             add(services_->stt, stt, options.recogniser, name);
             add(services_->llm, llm, options.model, name);
             add(services_->tts, tts, true, name);
+        }
+        if (options.realtime) {
+            auto fake = std::make_unique<FakeRealtime>("talker", clock, ledger);
+            realtime = fake.get();
+            services_->realtime.emplace_back();
+            services_->realtime.back().provider = std::move(fake);
         }
         open_agent();
     }
@@ -332,6 +461,9 @@ public:
                 if (message.turn >= newest_) {
                     CHECK(message.sentence + 1 >= next_);  // Gaps: what was cancelled before it was told.
                     playing_[{message.turn, message.sentence}] += message.payload.size();
+                    if (message.value > 0) {
+                        service_us.push_back(message.value - 1);
+                    }
                     spoke_ = true;
                     spoke_since_done_ = true;
                 }
@@ -546,7 +678,10 @@ public:
     std::vector<FakeStt*> stt;
     std::vector<FakeLlm*> llm;
     std::vector<FakeTts*> tts;
+    FakeRealtime* realtime = nullptr;
     std::vector<std::string> lines;
+    AgentMetrics metrics;
+    std::vector<std::int64_t> service_us;  // Told with the first speech of answers.
     std::vector<Said> said;
     std::string memory;
     std::string hung_up;

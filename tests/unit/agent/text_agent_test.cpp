@@ -21,7 +21,8 @@ public:
                                                                  .stt = {},
                                                                  .llm = {},
                                                                  .tts = {},
-                                                                 .prompt = {}});
+                                                                 .prompt = {},
+                                                                 .metrics = metrics_});
         services->settings.language = language;
         if (model) {
             auto made = std::make_unique<FakeLlm>("first", clock, ledger);
@@ -71,6 +72,7 @@ public:
     std::vector<LeadFact> leads;
 
 private:
+    AgentMetrics metrics_;
     MemoryRecordStore records_;
     FakeControl control_;
 };

@@ -90,7 +90,7 @@ struct Phone final : private Speaker {
 
     void start_process() {
         agent.told.clear();
-        conversation = std::make_unique<VoiceConversation>(rules, prompts, attached ? &agent : nullptr);
+        conversation = std::make_unique<VoiceConversation>(rules, prompts, attached ? &agent : nullptr, &metrics);
     }
     // Runs one event. When the process dies in it, what it did is lost but the slot's uncommitted bytes, and what the
     // agent thread had to say; another process does the event again.
@@ -153,8 +153,9 @@ struct Phone final : private Speaker {
 
     // ---- the agent
 
-    void from_agent(FromAgent kind, std::uint32_t turn, std::uint32_t sentence = 0, std::string payload = {}) {
-        queue.push_back({kind, turn, sentence, std::move(payload)});
+    void from_agent(FromAgent kind, std::uint32_t turn, std::uint32_t sentence = 0, std::string payload = {},
+                    std::int64_t value = 0) {
+        queue.push_back({kind, turn, sentence, std::move(payload), value});
         answer();
     }
     // A whole sentence of `samples`, in pieces.
@@ -178,6 +179,7 @@ struct Phone final : private Speaker {
                                                 .call = call,
                                                 .turn = spoken.turn,
                                                 .sentence = spoken.sentence,
+                                                .value = spoken.value,
                                                 .payload = spoken.payload});
                 },
                 false);
@@ -192,6 +194,7 @@ struct Phone final : private Speaker {
     SlabFile file;
     PromptLibrary prompts{{Mulaw(8000, 0x10), Mulaw(4000, 0x20), Mulaw(1600, 0x30), Mulaw(2400, 0x40)}};
     ScriptedAgent agent;
+    AgentMetrics metrics;
     std::unique_ptr<VoiceConversation> conversation;
     ConversationState state;
     TimePoint now = TimePoint(std::chrono::hours(1));
@@ -215,6 +218,7 @@ private:
         std::uint32_t turn;
         std::uint32_t sentence;
         std::string payload;
+        std::int64_t value = 0;
     };
     struct Item {
         std::string audio;

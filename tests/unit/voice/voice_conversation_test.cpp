@@ -806,3 +806,34 @@ TEST_CASE("voice: caller audio cannot become agent audio (P2)") {
         REQUIRE((sample == 0x10 || sample == 0x20 || sample == '\xff'));
     }
 }
+
+TEST_CASE("voice: of an answer's delay, what services and settings do not account for is ours") {
+    Phone phone;
+    greet(phone);
+    phone.talk(1);
+    phone.wait(0.6);  // The hangover is 500 ms.
+    REQUIRE(phone.agent.of(ToAgent::utterance_ended).size() == 1);
+    phone.wait(0.3);
+    // Services say that they took 300 of the 400 ms or so since then.
+    phone.from_agent(FromAgent::speech, 1, 0, words(1, 0, 800), 300'001);
+    phone.from_agent(FromAgent::speech, 1, 0, words(1, 0, 800));
+    CHECK(phone.metrics.sent.sum_us >= 800'000);
+    CHECK(phone.metrics.own.sum_us + 840'000 >= phone.metrics.sent.sum_us);
+    CHECK(phone.metrics.own.sum_us < 140'000);
+    std::uint64_t counted = 0;
+    for (const auto& bucket : phone.metrics.own.counts) {
+        counted += bucket;
+    }
+    CHECK(counted == 1);  // Each answer once.
+}
+
+TEST_CASE("voice: an answer that had to wait for the caller is not counted as slow") {
+    Phone phone;
+    greet(phone);
+    phone.talk(1);
+    phone.wait(0.6);
+    phone.say(voice(0.4, -22));  // Speaks again before the answer is there.
+    phone.from_agent(FromAgent::speech, 1, 0, words(1, 0, 800), 1);
+    phone.wait(1);
+    CHECK(phone.metrics.sent.sum_us == 0);
+}

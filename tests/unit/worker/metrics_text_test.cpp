@@ -50,6 +50,7 @@ std::string first_fault(std::string_view page) {
     }
     page.remove_suffix(1);
     std::string current;
+    bool histogram = false;
     std::string helped;
     std::set<std::string> done;
     std::set<std::string> samples;
@@ -59,7 +60,8 @@ std::string first_fault(std::string_view page) {
             helped = words[2];
         } else if (line.starts_with("# TYPE ") && words.size() == 4) {
             current = words[2];
-            const bool known = words[3] == "gauge" || words[3] == "counter";
+            const bool known = words[3] == "gauge" || words[3] == "counter" || words[3] == "histogram";
+            histogram = words[3] == "histogram";
             if (!known || helped != current || !done.insert(current).second ||
                 (words[3] == "counter") != current.ends_with("_total")) {
                 return std::string(line);
@@ -67,7 +69,9 @@ std::string first_fault(std::string_view page) {
         } else {
             std::string_view rest = line;
             const auto end = rest.find_first_of("{ ");
-            if (rest.substr(0, end) != current) {
+            const std::string_view name = rest.substr(0, end);
+            const bool series = name == current + "_bucket" || name == current + "_sum" || name == current + "_count";
+            if (histogram ? !series : name != current) {
                 return std::string(line);
             }
             rest.remove_prefix(std::min(end, rest.size()));
@@ -122,6 +126,41 @@ TEST_CASE("metrics_text: the reader of this test finds faults") {
     CHECK(first_fault(good + "a_total{w=\"2\"} x\n") != "");
     CHECK(first_fault("# HELP a x\n# TYPE a counter\na 1\n") != "");
     CHECK(first_fault(good + "# TYPE b gauge\nb 1\n") != "");
+}
+
+TEST_CASE("metrics_text: stages of answers as histograms of all workers, services by worker") {
+    WebFixture web;
+    AgentMetrics metrics;
+    for (const Duration value : {Duration(1ms), Duration(1ms + 1us), Duration(9ms), Duration(20s)}) {
+        metrics.own.add(value);
+    }
+    metrics.turns = 4;
+    web.context.conversations = &metrics;
+    web.context.metrics = [] {
+        return std::vector<WorkerMetrics>{
+            {.worker = "1",
+             .conversations = 3,
+             .providers = {{.stage = "llm", .name = "openai", .breaker = 1, .started = 9, .failed = 4}}},
+            {.worker = "2", .providers = {{.stage = "llm", .name = "openai", .started = 2}}}};
+    };
+    const std::string body = response_of(route(WebFixture::get("/metrics"), web.context)).body;
+    CHECK(first_fault(body) == "");
+    for (const char* line :
+         {"\nagentlocator_turn_seconds_bucket{stage=\"own\",le=\"0.001\"} 1\n",  // A bound belongs to its bucket.
+          "\nagentlocator_turn_seconds_bucket{stage=\"own\",le=\"0.002\"} 2\n",
+          "\nagentlocator_turn_seconds_bucket{stage=\"own\",le=\"0.01\"} 3\n",
+          "\nagentlocator_turn_seconds_bucket{stage=\"own\",le=\"10\"} 3\n",
+          "\nagentlocator_turn_seconds_bucket{stage=\"own\",le=\"+Inf\"} 4\n",
+          "\nagentlocator_turn_seconds_sum{stage=\"own\"} 20.011001\n",
+          "\nagentlocator_turn_seconds_count{stage=\"own\"} 4\n",
+          "\nagentlocator_turn_seconds_count{stage=\"stt\"} 0\n", "\nagentlocator_turns_total 4\n",
+          "\nagentlocator_worker_conversations{worker=\"1\"} 3\n",
+          "\nagentlocator_provider_breaker{worker=\"1\",stage=\"llm\",provider=\"openai\"} 1\n",
+          "\nagentlocator_provider_failed_total{worker=\"1\",stage=\"llm\",provider=\"openai\"} 4\n",
+          "\nagentlocator_provider_started_total{worker=\"2\",stage=\"llm\",provider=\"openai\"} 2\n"}) {
+        CAPTURE(line);
+        CHECK(contains(body, line));
+    }
 }
 
 TEST_CASE("metrics_text: degraded and empty") {

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "common/log_line.hpp"
+#include "worker/agent/agent_gauges.hpp"
 #include "worker/agent/agent_texts.hpp"
 #include "worker/agent/io/service_chains.hpp"
 #include "worker/agent/io/system_host.hpp"
@@ -96,17 +97,17 @@ void AgentThread::run() {
                            .stt = chains.stt(),
                            .llm = chains.llm(),
                            .tts = chains.tts(),
-                           .prompt = files_.prompt};
-    if (settings_.agent.voice_mode == "realtime") {
-        host.line(log_line("realtime_left_out", {{"cause", "this build converses by the cascade alone"},
-                                                 {"remedy", "set VOICE_MODE=cascade, or delete it"}}));
-    }
+                           .realtime = chains.realtime(),
+                           .prompt = files_.prompt,
+                           .metrics = options_.metrics};
     for (const std::string& note : chains.notes()) {
         host.line(note);
     }
     const Language language = language_of(settings_.agent.language);
     chains.prerender(code_of(language), fixed_sentences(services, language));
     AgentCalls calls(services, end_);
+    AgentGauges gauges(options_.entry, services);
+    TimePoint publish_at{};
 
     FunctionSink wake([](std::uint32_t) {});  // Waking is all; awake() clears it.
     FunctionSink stop([](std::uint32_t) {});
@@ -121,6 +122,11 @@ void AgentThread::run() {
         }
         const TimePoint now = Clock::now();
         calls.work(now);
+        options_.entry.conversations.store(static_cast<std::uint32_t>(calls.size()), std::memory_order_relaxed);
+        if (now >= publish_at) {
+            publish_at = now + publish_every;
+            gauges.publish(now);
+        }
         const auto due = calls.deadline(now);
         Duration wait = due ? std::max(Duration::zero(), *due - now) : Duration(std::chrono::seconds(1));
         if (taken == messages_a_round || !end_.may_sleep()) {

@@ -23,6 +23,8 @@ namespace agentlocator {
 struct AgentThreadOptions {
     std::string speech_socket;                       // Of the speech helper; empty: no embedded voice and ear.
     RecordStore* records = nullptr;                  // Empty: facts stay in memory.
+    AgentMetrics& metrics;                           // Of the installation.
+    AgentEntry& entry;                               // Ours to write.
     std::function<void(std::string_view line)> log;  // From the agent thread; must not block.
 };
 
@@ -42,7 +44,8 @@ public:
     AgentThread(const AgentThread&) = delete;
     AgentThread& operator=(const AgentThread&) = delete;
 
-    static constexpr int messages_a_round = 512;  // Then services and deadlines have their turn.
+    static constexpr int messages_a_round = 512;                        // Then services and deadlines have their turn.
+    static constexpr Duration publish_every = std::chrono::seconds(1);  // What AgentEntry shows.
     static constexpr Duration retry_full =
         std::chrono::milliseconds(5);  // The media thread empties its queue each 2 ms.
 

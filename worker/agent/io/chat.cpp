@@ -155,6 +155,7 @@ int run_chat(const Settings& settings) {
     ServiceChains chains(loop, settings, {}, [&](const ProviderError& fault) { host.line(fault.message); });
     MemoryRecordStore records;
     NoCallControl control;
+    AgentMetrics metrics;  // Nobody asks for them.
     std::string line;
     AgentServices services{.settings = settings.agent,
                            .dialogue = files->dialogue,
@@ -164,7 +165,8 @@ int run_chat(const Settings& settings) {
                            .stt = {},
                            .llm = chains.llm(),
                            .tts = {},
-                           .prompt = files->prompt};
+                           .prompt = files->prompt,
+                           .metrics = metrics};
     services.stt.emplace_back();
     services.stt.back().provider = std::make_unique<TypedWords>(loop, line);
     services.tts.emplace_back();

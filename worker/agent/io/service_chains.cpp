@@ -64,6 +64,26 @@ ProviderChain<TtsProvider> ServiceChains::tts() {
     return chain;
 }
 
+ProviderChain<RealtimeProvider> ServiceChains::realtime() {
+    ProviderChain<RealtimeProvider> chain;
+    if (settings_.agent.voice_mode != "realtime") {
+        return chain;
+    }
+    std::string why_not = "HEBREW_REALTIME_ENABLED=false";
+    std::unique_ptr<RealtimeProvider> provider =
+        settings_.hebrew_realtime_enabled ? network_.realtime(why_not) : nullptr;
+    if (!provider) {
+        notes_.push_back(log_line("realtime_left_out", {{"cause", why_not},
+                                                        {"detail", "recogniser, model and voice converse"},
+                                                        {"remedy", "set it, or VOICE_MODE=cascade"}}));
+        return chain;
+    }
+    notes_.push_back(log_line("chain_built", {{"setting", "VOICE_MODE"}, {"order", provider->name()}}));
+    chain.emplace_back();
+    chain.back().provider = std::move(provider);
+    return chain;
+}
+
 void ServiceChains::prerender(std::string_view language, std::vector<std::string> texts) {
     if (embedded_voice_ != nullptr) {
         embedded_voice_->prerender(language, std::move(texts));

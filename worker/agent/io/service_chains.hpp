@@ -24,6 +24,8 @@ public:
     [[nodiscard]] ProviderChain<SttProvider> stt();
     [[nodiscard]] ProviderChain<LlmProvider> llm();
     [[nodiscard]] ProviderChain<TtsProvider> tts();
+    // Empty unless VOICE_MODE=realtime can be had; then why, in the notes.
+    [[nodiscard]] ProviderChain<RealtimeProvider> realtime();
     // What was left out, and what the chains are; one line each.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
     // Sentences to render before the first call; nothing without the embedded voice in the chain.

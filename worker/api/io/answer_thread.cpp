@@ -39,6 +39,7 @@ void AnswerThread::run() {
     });
     MemoryRecordStore records;  // The text agent hands its facts over with its answer.
     NoCallControl control;
+    AgentMetrics metrics;  // Those of calls; of a written answer nobody waits on the line.
     AgentServices services{.settings = settings_.agent,
                            .dialogue = parts_.files.dialogue,
                            .host = host,
@@ -47,7 +48,8 @@ void AnswerThread::run() {
                            .stt = {},
                            .llm = chains.llm(),
                            .tts = {},
-                           .prompt = parts_.files.prompt};
+                           .prompt = parts_.files.prompt,
+                           .metrics = metrics};
     std::list<Running> running;
     FunctionSink woken([](std::uint32_t) {});  // Waking is all; work() clears it.
     loop.add(wake_.fd(), EPOLLIN, woken);
