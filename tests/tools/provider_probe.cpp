@@ -1,12 +1,12 @@
 // Drives network providers from a test: settings from the environment, requests as JSON lines on stdin, what happens as
-// JSON lines on stdout. One request at a time unless "together" is given.
+// JSON lines on stdout. One request at a time.
 //
 //   {"do":"chat","provider":"openai","messages":[..],"tools":[..],"first_token_ms":..}
 //   {"do":"speak","provider":"openai","text":"..","language":"he"}        audio goes to "file"
 //   {"do":"hear","provider":"openai","file":"x.ulaw","language":"he","pace_ms":0}
 //   Each of these with "cancel_on_line":true is cancelled by the next line, or chat with "cancel_on_text":true by its
 //   text.
-//   {"do":"realtime", ...}   {"do":"hangup"|"transfer","call":"CA..","twiml":".."}   {"do":"warm","kind":"llm",..}
+//   {"do":"warm","kind":"llm",..}   and those of provider_probe_more.cpp
 #include <unistd.h>
 
 #include <cerrno>
@@ -150,7 +150,7 @@ struct Running {
 class Probe {
 public:
     Probe(EventLoop& loop, Input& input, const Settings& settings)
-        : loop_(loop), input_(input), settings_(settings), providers_(loop, settings, [](const ProviderError& error) {
+        : loop_(loop), input_(input), providers_(loop, settings, [](const ProviderError& error) {
               json line = describe(error);
               line["event"] = "notice";
               print(line);
@@ -167,7 +167,7 @@ public:
             hear(request);
         } else if (what == "warm") {
             warm(request);
-        } else if (!perform_more(loop_, settings_, providers_, request)) {
+        } else if (!perform_more(loop_, providers_, request)) {
             print({{"event", "unknown"}, {"do", what}});
         }
         const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count();
@@ -350,7 +350,6 @@ private:
 
     EventLoop& loop_;
     Input& input_;
-    const Settings& settings_;
     NetworkProviders providers_;
     std::map<std::string, std::unique_ptr<LlmProvider>> llms_;
     std::map<std::string, std::unique_ptr<TtsProvider>> ttss_;

@@ -13,7 +13,7 @@ void print(const nlohmann::json& line);
 [[nodiscard]] std::vector<std::uint8_t> bytes_of(const std::string& text);
 
 // Realtime sessions and Twilio's REST API. False: not one of these.
-[[nodiscard]] bool perform_more(agentlocator::EventLoop& loop, const agentlocator::Settings& settings,
-                                agentlocator::NetworkProviders& providers, const nlohmann::json& request);
+[[nodiscard]] bool perform_more(agentlocator::EventLoop& loop, agentlocator::NetworkProviders& providers,
+                                const nlohmann::json& request);
 
 }  // namespace probe

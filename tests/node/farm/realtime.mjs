@@ -238,7 +238,7 @@ class Session {
       if (this.active !== response || this.ws.socket.destroyed) return false;
     }
     if (this.scenario === "die") {
-      this.ws.socket.destroy();
+      this.ws.socket.end();  // Without a close frame.
       return false;
     }
     this.send("response.output_audio.done", place);
