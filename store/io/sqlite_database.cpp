@@ -2,13 +2,17 @@
 // the busy handler waits for other writers. Statements are prepared once a connection and kept.
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <unordered_map>
 
+#include "common/io/unique_fd.hpp"
 #include "store/io/open_database.hpp"
 
 namespace agentlocator {
@@ -128,15 +132,53 @@ private:
     bool broken_ = false;
 };
 
+// Made by us first, so that transcripts are never readable by others; SQLite gives -wal and -shm the same mode.
+//
+// The file itself is never opened here: closing any descriptor of a file drops every POSIX lock that the process holds
+// on it (fcntl(2), SQLite docs: How To Corrupt An SQLite Database, 2.2). The worker has several connections; without
+// their locks the next process that leaves takes itself for the last one and deletes the WAL under them. So an empty
+// file is made under another name, and linked.
+Result<void> make_private_file(const std::string& path) {
+    if (::access(path.c_str(), F_OK) == 0) {
+        return {};
+    }
+    std::string fresh = path + ".XXXXXX";
+    const UniqueFd made(::mkostemp(fresh.data(), O_CLOEXEC));  // Mode 0600.
+    if (!made) {
+        return error(Errc::io, path + ": " + std::strerror(errno));
+    }
+    int fault = ::link(fresh.c_str(), path.c_str()) == 0 ? 0 : errno;
+    ::unlink(fresh.c_str());
+    if (fault != 0 &&
+        fault != EEXIST) {  // A file system without links: nobody can hold a lock on a file not yet there.
+        const UniqueFd plain(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR));
+        fault = plain ? 0 : errno;
+    }
+    return fault == 0 || fault == EEXIST ? Result<void>() : error(Errc::io, path + ": " + std::strerror(fault));
+}
+
+// Two processes that turn a new file to WAL at once: SQLite tells the second one "busy" without asking its busy
+// handler.
+Result<void> use_wal(Database& database, std::chrono::milliseconds patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        const auto done = database.query("PRAGMA journal_mode=WAL");
+        if (done) {
+            return {};
+        }
+        if (done.error().code != Errc::timeout || std::chrono::steady_clock::now() >= deadline) {
+            return done.error();
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Database>> open_sqlite(const std::string& path, DatabasePatience patience) {
-    // Created by us first, so that transcripts are never readable by others; SQLite gives -wal and -shm the same mode.
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        return error(Errc::io, path + ": " + std::strerror(errno));
+    if (auto made = make_private_file(path); !made) {
+        return made.error();
     }
-    ::close(fd);
     sqlite3* made = nullptr;
     const int opened = sqlite3_open_v2(path.c_str(), &made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
     Connection connection(made);
@@ -145,8 +187,10 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::string& path, DatabaseP
     }
     sqlite3_busy_timeout(made, static_cast<int>(patience.statement.count()));
     auto database = std::make_unique<SqliteDatabase>(std::move(connection), path);
-    for (const std::string_view pragma :
-         {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"}) {
+    if (auto wal = use_wal(*database, patience.statement); !wal) {
+        return wal.error();
+    }
+    for (const std::string_view pragma : {"PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"}) {
         if (auto done = database->query(pragma); !done) {
             return done.error();
         }

@@ -1,6 +1,8 @@
 """/api with a real worker: who gets in, what is acknowledged, and what a stand-in for Twilio is asked to send."""
 
+import contextlib
 import json
+import sqlite3
 import stat
 import threading
 import time
@@ -171,3 +173,17 @@ def test_the_bridge_routes_say_that_there_is_none(api):
     assert (status, body["provider"], body["ready"], body["baileys"]["enabled"]) == (200, "twilio", True, False)
     assert api.ask("/api/whatsapp/qr")[0] == 503
     assert api.ask("/api/whatsapp/status", token="wrong")[0] == 401
+
+
+def test_a_process_that_leaves_the_database_takes_nothing_with_it(api):
+    """A worker has several connections. Each must keep its locks when the next one is opened: else whoever closes the
+    file last in another process deletes the log under the worker, and what is written after that is lost."""
+    assert api.ask("/api/leads")[0] == 200
+    database = api.folder / "agentlocator.db"
+    for number in range(2):
+        form = {"MessageSid": f"SM{number}", "From": f"+97250123456{number}", "To": "+14155550123", "Body": "x"}
+        urllib.request.urlopen(f"http://127.0.0.1:{api.port}/webhook/whatsapp/twilio", urllib.parse.urlencode(form).encode())
+        wait_until(lambda: len(api.ask("/api/leads")[1]["leads"]) == number + 1, "not stored", interval=0.2)
+        with contextlib.closing(sqlite3.connect(database)) as other:
+            assert other.execute("SELECT COUNT(*) FROM leads").fetchone() == (number + 1,)
+        assert (api.folder / "agentlocator.db-wal").exists()
