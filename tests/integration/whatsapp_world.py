@@ -90,8 +90,9 @@ class Linked:
         return self
 
     def __exit__(self, *details):
+        left = self.pids()  # Asked while there is somebody to ask.
         self.before.close()
-        for pid in self.pids().values():
+        for pid in left.values():  # Adopted ones are not in the group of the last supervisor.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
 
