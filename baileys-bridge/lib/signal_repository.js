@@ -12,6 +12,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { decodeMessageNode, DEFAULT_CONNECTION_CONFIG, jidDecode, proto, unpadRandomMax16 } from '@whiskeysockets/baileys';
 
 import { INBOX } from './auth_state.js';
+import './libsignal_fix.js';
 
 const LOCK = 'agentlocator-ratchet';
 

@@ -16,6 +16,8 @@ import {
   xmppSignedPreKey,
 } from '@whiskeysockets/baileys';
 
+import '../../lib/libsignal_fix.js'; // Phones do not have that fault.
+
 const signal = createRequire(import.meta.url)('libsignal');
 
 const signalPair = (pair) => ({ privKey: Buffer.from(pair.private), pubKey: Buffer.from(generateSignalPubKey(pair.public)) });
