@@ -125,6 +125,15 @@ class Linked:
         except OSError:  # It is being killed or started.
             return 0, None
 
+    def ask_bridge(self, path, secret):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.environment['BAILEYS_PORT']}{path}",
+                                         headers={"Authorization": f"Bearer {secret}"})
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return json.load(answer)
+        except OSError as fault:
+            return str(fault)
+
     def link(self):
         """Pairs by /api, as a page would."""
         wait_until(lambda: self.ask("/api/whatsapp/pair", {"method": "qr"})[0] == 202, self.explain, 120, 0.2)

@@ -15,6 +15,8 @@ server.on('fault', (error) => process.stderr.write(`fake server: ${error.stack}\
 server.receiptTypes = ['', 'read'];
 const people = [];
 const sent = [];
+let retries = 0;
+server.on('retry', () => (retries += 1));
 
 const commands = {
   scan({ qr }) {
@@ -35,7 +37,7 @@ const commands = {
     const inboxes = Object.fromEntries(
       people.map((person) => [person.phone, person.inbox.filter(({ message }) => message).map(({ id }) => id)]),
     );
-    return { sent, inboxes, received: Object.fromEntries(server.received), undelivered: server.undelivered, logins: server.logins };
+    return { sent, inboxes, received: Object.fromEntries(server.received), undelivered: server.undelivered, nacks: server.nacks, retries };
   },
 };
 

@@ -1,5 +1,6 @@
 #include "store/inbox.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -33,6 +34,13 @@ std::vector<InboxJob> lease(StoreFixture& store, const std::string& owner, std::
     REQUIRE(jobs);
     return *jobs;
 }
+// Which of several that were leased comes first is not said.
+InboxJob leased(const std::vector<InboxJob>& jobs, const std::string& id) {
+    const auto found =
+        std::find_if(jobs.begin(), jobs.end(), [&](const InboxJob& job) { return job.message_id == id; });
+    REQUIRE(found != jobs.end());
+    return *found;
+}
 const MessageOutFact reply{
     .id = "m1", .to = "+972501234567", .provider = "baileys", .text = "answer", .asked_at = 1500};
 
@@ -48,8 +56,7 @@ TEST_CASE("inbox: one message of each person at a time, in the order in which th
     std::set<std::string> ids{jobs[0].message_id, jobs[1].message_id};
     CHECK(ids == std::set<std::string>{"b", "c"});
     CHECK(lease(store, "w", 1000).empty());  // "a" waits until "b" is answered, by whomever.
-    const InboxJob& b = jobs[0].message_id == "b" ? jobs[0] : jobs[1];
-    REQUIRE(*store_answer(store.database(), b, "w", {reply}, "{}", 1500));
+    REQUIRE(*store_answer(store.database(), leased(jobs, "b"), "w", {reply}, "{}", 1500));
     const auto next = lease(store, "w", 1000);
     REQUIRE(next.size() == 1);
     CHECK(next[0].message_id == "a");
@@ -125,10 +132,8 @@ TEST_CASE("inbox: the conversation is one, in writing and on the telephone, in t
     receive(store, later);
     receive(store, asked);
     receive(store, message("other", "972501234568", 4));
-    REQUIRE(*store_answer(database, lease(store, "w", 1000).at(0), "w", {}, "s", 1150));
-    const auto jobs = lease(store, "w", 1300);
-    const auto& job =
-        *std::find_if(jobs.begin(), jobs.end(), [](const InboxJob& one) { return one.message_id == "asked"; });
+    REQUIRE(*store_answer(database, leased(lease(store, "w", 1000), "a"), "w", {}, "s", 1150));
+    const InboxJob job = leased(lease(store, "w", 1300), "asked");
     const auto record = load_person(database, job);
     REQUIRE(record);
     std::vector<std::string> lines;
