@@ -152,7 +152,7 @@ def test_a_spoken_turn_is_answered_by_sound(farm, dialect):
     with probe(farm, "fine", OPENAI_REALTIME_DIALECT=dialect) as run:
         events = run.ask(do="realtime", instructions="בעברית", steps=[*SPOKEN_TURN, {"await": "user_text"}, {"await": "turn_done"}],
                          history=[{"role": "assistant", "content": "שלום"}, {"role": "user", "content": "כן"}])
-    assert only(events, "user_text")["text"] == "שמעתי 16000"
+    assert only(events, "user_text") == {"event": "user_text", "turn": 1, "text": "שמעתי 16000"}
     assert only(events, "agent_text")["text"] == "שלום"
     assert only(events, "sound")["bytes"] == 16000
     assert not farm.seen("realtime_error")

@@ -14,7 +14,7 @@ import { streamingRecognise } from "./farm/grpc.mjs";
 import { chat, gemini, messages } from "./farm/models.mjs";
 import { realtime } from "./farm/realtime.mjs";
 import { Socket, azure, deepgram, scribe } from "./farm/sockets.mjs";
-import { recognise, speech, synthesise, transcription } from "./farm/speech.mjs";
+import { recognise, recogniseV2, speech, synthesise, transcription } from "./farm/speech.mjs";
 import { twilio } from "./farm/twilio.mjs";
 
 const [certificate, key] = process.argv.slice(2);
@@ -48,6 +48,7 @@ async function answer(place, request, body, response) {
   if (path.includes(":streamGenerateContent")) return gemini(scenario, query, JSON.parse(body), stream, send);
   if (path.endsWith("/audio/transcriptions")) return transcription(scenario, request, body, send);
   if (path.endsWith("/speech:recognize")) return recognise(JSON.parse(body), send);
+  if (path.endsWith("/recognizers/_:recognize")) return recogniseV2(JSON.parse(body), send);
   if (path.endsWith("/text:synthesize")) return synthesise(scenario, JSON.parse(body), send);
   return speech(scenario, path, request, body, response, send);
 }

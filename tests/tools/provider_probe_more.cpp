@@ -82,7 +82,9 @@ private:
         };
         out.on_audio_done = [this](std::string_view item) { note("audio_done", {{"item", std::string(item)}}); };
         out.on_user_speech_started = [this] { note("user_started", json::object()); };
-        out.on_user_text = UserText{*this};
+        out.on_user_text = [this](std::uint32_t turn, std::string_view text) {
+            note("user_text", {{"turn", turn}, {"text", std::string(text)}});
+        };
         out.on_agent_text = [this](std::string_view, std::string_view text, bool final) {
             if (final) {
                 note("agent_text", {{"text", std::string(text)}});
@@ -113,45 +115,17 @@ private:
                 session_->push(frame);
             }
         } else if (step.contains("turn")) {
-            end_turn(*session_, step["turn"]);
+            session_->end_of_turn(step["turn"].get<std::uint32_t>());
         } else if (step.contains("say")) {
             session_->say(step["say"].get<std::string>());
         } else if (step.contains("result")) {
             session_->tool_result(call_, step["result"].get<std::string>());
-            go_on(*session_);
+            session_->go_on("");
         } else if (step.contains("interrupt_ms")) {
-            cancel(*session_);
+            session_->cancel();
             session_->interrupted(item_, std::chrono::milliseconds(step["interrupt_ms"].get<int>()));
         }
         return true;
-    }
-
-    struct UserText {
-        RealtimeRun& run;
-        void operator()(std::string_view text, bool) const { run.note("user_text", {{"text", std::string(text)}}); }
-        void operator()(std::uint32_t, std::string_view text) const {
-            run.note("user_text", {{"text", std::string(text)}});
-        }
-    };
-    template <class Session>
-    static void end_turn(Session& session, std::uint32_t turn) {
-        if constexpr (requires { session.end_of_turn(turn); }) {
-            session.end_of_turn(turn);
-        } else {
-            session.end_of_turn();
-        }
-    }
-    template <class Session>
-    static void cancel(Session& session) {
-        if constexpr (requires { session.cancel(); }) {
-            session.cancel();
-        }
-    }
-    template <class Session>
-    static void go_on(Session& session) {
-        if constexpr (requires { session.go_on(""); }) {
-            session.go_on("");
-        }
     }
 
     EventLoop& loop_;

@@ -1,4 +1,5 @@
-// Google's StreamingRecognize over gRPC (google/cloud/speech/v1/cloud_speech.proto), by hand: the few fields there are.
+// Google's StreamingRecognize over gRPC (google/cloud/speech/v1 and v2, cloud_speech.proto), by hand: the few fields there
+// are.
 import http2 from "node:http2";
 
 import { pause, say } from "./common.mjs";
@@ -7,17 +8,21 @@ import { grpcFaults } from "./faults.mjs";
 const varint = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
 const field = (number, bytes) => Buffer.concat([Buffer.from([(number << 3) | 2, ...varint(bytes.length)]), bytes]);
 
-function result(text, final) {
+// Numbers of the fields that differ.
+const v1 = { audio: 2, results: 2, audio_bytes_max: 25_600 };
+const v2 = { audio: 5, results: 6, audio_bytes_max: 15_360 };
+
+function makeResult(version, text, final) {
   const alternative = field(1, field(1, Buffer.from(text)));
-  const message = field(2, Buffer.concat([alternative, Buffer.from([0x10, final ? 1 : 0])]));
+  const message = field(version.results, Buffer.concat([alternative, Buffer.from([0x10, final ? 1 : 0])]));
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
 }
 
-// Bytes of sound in a request of field 2, audio_content; -1: not one.
-function soundOf(message) {
-  if (message[0] !== 0x12) return -1;
+// Bytes of sound in a request that has nothing else; -1: not one.
+function soundOf(version, message) {
+  if (message[0] !== ((version.audio << 3) | 2)) return -1;
   let at = 1;
   let size = 0;
   for (let shift = 0; ; shift += 7) {
@@ -35,6 +40,8 @@ export function streamingRecognise(scenario, request, response) {
   };
   if (grpcFaults[scenario]) return refuse(...grpcFaults[scenario]);
   if (!request.headers["x-goog-api-key"] && !/^Bearer .+/.test(request.headers.authorization ?? "")) return refuse(...grpcFaults.auth);
+  const version = request.url.includes(".v2.") ? v2 : v1;
+  const result = (text, final) => makeResult(version, text, final);
   say({ event: "grpc", path: request.url.replace(/^\/s\/[^/]+/, ""), version: request.httpVersion, peer: request.socket.remotePort, headers: request.headers });
   response.writeHead(200, head);
   const finish = (status, message, bytes) => {
@@ -50,8 +57,8 @@ export function streamingRecognise(scenario, request, response) {
   let over = false;
   const take = (message) => {
     if (messages++ === 0) return say({ event: "grpc_config", hex: message.toString("hex") });
-    const bytes = soundOf(message);
-    if (bytes < 0 || bytes > 25600) return finish(3, "audio_content is expected, at most 25 kB");
+    const bytes = soundOf(version, message);
+    if (bytes < 0 || bytes > version.audio_bytes_max) return finish(3, "sound is expected, and not too much at once");
     sound += bytes;
     if (messages === 5) response.write(result("אני", false));
     if (scenario === "unavailable" && messages === 6) finish(14, "gone");

@@ -37,7 +37,7 @@ export function transcription(scenario, request, body, send) {
   return send(200, { text: " אני רוצה תור", usage: { type: "duration", seconds: 2 } });
 }
 
-const MULAW = { stt: ["MULAW", 3], tts: ["MULAW", 5] };  // Enums by name or by number (protobuf's JSON mapping).
+const MULAW = { stt: ["MULAW", 3], stt2: ["MULAW", 2], tts: ["MULAW", 5] };  // Enums by name or by number (protobuf's JSON mapping).
 
 export function recognise(document, send) {
   const bytes = Buffer.from(document.audio.content, "base64").length;
@@ -46,6 +46,16 @@ export function recognise(document, send) {
   }
   return send(200, { results: [{ alternatives: [{ transcript: `שמעתי ${bytes}`, confidence: 0.9 }], resultEndTime: "2s", languageCode: "he-il" }],
     totalBilledTime: "2s", requestId: "123456789012345" });
+}
+
+export function recogniseV2(document, send) {
+  const bytes = Buffer.from(document.content, "base64").length;
+  const { encoding, sampleRateHertz } = document.config.explicitDecodingConfig ?? {};
+  if (!MULAW.stt2.includes(encoding) || sampleRateHertz !== 8000 || !document.config.languageCodes?.length) {
+    return send(400, googleError(400, "INVALID_ARGUMENT", "bad decoding config"));
+  }
+  return send(200, { results: [{ alternatives: [{ transcript: `שמעתי ${bytes}`, confidence: 0.9 }], resultEndOffset: "2s", languageCode: "iw-il" }],
+    metadata: { totalBilledDuration: "2s", requestId: "req_0001" } });
 }
 
 export function synthesise(scenario, document, send) {

@@ -5,7 +5,7 @@ import crypto from "node:crypto";
 import { address, assert, check, collect, farm, raises, require, run, sound } from "./harness.mjs";
 
 const genai = require("@google/genai");
-const { SpeechClient } = require("@google-cloud/speech");
+const { SpeechClient, v2 } = require("@google-cloud/speech");
 const { TextToSpeechClient } = require("@google-cloud/text-to-speech");
 
 // --- Gemini
@@ -82,6 +82,30 @@ check("Speech over REST", async () => {
   await raises(null, { status: 401, message: /UNAUTHENTICATED/ }, () => client.recognize(request, headers("auth")));
   await raises(null, { status: 429, message: /RESOURCE_EXHAUSTED/ }, () => client.recognize(request, headers("busy")));
   await raises(null, { status: 400, message: /INVALID_ARGUMENT/ }, () => client.recognize({ ...request, config: { ...config, sampleRateHertz: 16000 } }, headers("fine")));
+  await client.close();
+});
+const recognizer = "projects/example-project/locations/global/recognizers/_";
+const config_v2 = { explicitDecodingConfig: { encoding: "MULAW", sampleRateHertz: 8000, audioChannelCount: 1 }, model: "chirp_3", languageCodes: ["iw-IL"] };
+check("Speech v2 over gRPC", async () => {
+  const client = new v2.SpeechClient({ ...place, apiKey: "gk-test-0123456789abcdef" });
+  const texts = await new Promise((resolve, reject) => {
+    const all = [];
+    const stream = client._streamingRecognize(headers("fine"));
+    stream.on("error", reject);
+    stream.on("data", ({ results }) => all.push(...results.map((one) => [one.alternatives[0].transcript, one.isFinal])));
+    stream.on("end", () => resolve(all));
+    stream.write({ recognizer, streamingConfig: { config: config_v2, streamingFeatures: { interimResults: true } } });
+    for (let at = 0; at < sound.length; at += 160) stream.write({ audio: sound.subarray(at, at + 160) });
+    stream.end();
+  });
+  assert.deepEqual(texts, [["אני", false], ["שמעתי 16000", true]]);
+  await client.close();
+});
+check("Speech v2 over REST", async () => {
+  const client = new v2.SpeechClient({ ...place, apiKey: "gk-test-0123456789abcdef", fallback: true });
+  const [answer] = await client.recognize({ recognizer, config: config_v2, content: sound }, headers("fine"));
+  assert.equal(answer.results[0].alternatives[0].transcript, "שמעתי 16000");
+  await raises(null, { status: 401, message: /UNAUTHENTICATED/ }, () => client.recognize({ recognizer, config: config_v2, content: sound }, headers("auth")));
   await client.close();
 });
 check("Text-to-Speech over REST", async () => {
