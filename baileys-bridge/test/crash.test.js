@@ -7,12 +7,12 @@ import test from 'node:test';
 
 import { fakeWhatsApp, PATIENCE_MS, pairByQr, readyBridge, temporaryFolder, until, untilWhileMoving } from './support.js';
 
-const MESSAGES = Number(process.env.BRIDGE_CRASH_MESSAGES ?? 120);
+const MESSAGES = Number(process.env.BRIDGE_CRASH_MESSAGES ?? 60);
 const SEED = Number(process.env.BRIDGE_CRASH_SEED ?? Date.now() % 1_000_000);
 const PEOPLE = 10;
 // A bridge lives until so many messages have passed, and a moment longer, to die at any point of the next. Not for a time:
 // on a loaded machine it would die before it did anything.
-const SERVED = { max: 60, moreMs: 30 };
+const SERVED = { max: 40, moreMs: 30 };
 // Crashes are what is tried here. On a machine that is slow enough every one of our time-outs is a fault of the machine:
 // a message that ran into five of them is given up, as it should be, and the test would have proved nothing.
 const PATIENT = {

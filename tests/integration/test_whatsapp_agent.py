@@ -1,6 +1,8 @@
 """WhatsApp from end to end: a person writes, the agent answers, and any process may die at any time.
 
-WHATSAPP_MESSAGES and WHATSAPP_SEED make the long run and repeat a failure.
+WHATSAPP_MESSAGES, WHATSAPP_PASSED_MAX and WHATSAPP_SEED make the long run and repeat a failure; the long one is
+
+    WHATSAPP_MESSAGES=1000 WHATSAPP_PASSED_MAX=60 python3 -m pytest -s test_whatsapp_agent.py -k dies
 """
 
 import os
@@ -12,7 +14,7 @@ from collections import Counter
 
 import pytest
 from support import is_alive, wait_until
-from whatsapp_world import Linked, World
+from whatsapp_world import SLOW, Linked, World
 
 MESSAGES = int(os.environ.get("WHATSAPP_MESSAGES", "20"))
 SEED = int(os.environ.get("WHATSAPP_SEED", time.time_ns() % 1_000_000))
@@ -20,7 +22,7 @@ PEOPLE = 5
 PARTS = ("supervisor", "bridge", "worker0", "worker1")  # Each dies once at least.
 # A part dies after so many messages have passed, not after a time: a slow machine gets as much done between deaths.
 PASSED_MAX = int(os.environ.get("WHATSAPP_PASSED_MAX", "8"))
-STUCK_S = int(os.environ.get("STUCK_S", "130"))  # Nothing moves: longer than the longest lease.
+STUCK_S = int(os.environ.get("WHATSAPP_STUCK_S", "240"))  # Nothing moves: longer than the longest lease.
 
 
 @pytest.fixture(name="world")
@@ -61,11 +63,11 @@ def answered(linked):
     return count(linked, "SELECT COUNT(*) FROM inbox WHERE answer_state = 'answered'")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_person_is_answered_and_followed_to_his_reading(world, place, folder):
     with Linked(world, place, folder) as linked:
         assert linked.ask("/api/whatsapp/status")[1]["ready"] is False
-        wait_until(lambda: linked.ask("/api/whatsapp/qr")[0] == 404, linked.explain, 120, 0.2)  # 503: not up yet.
+        wait_until(lambda: linked.ask("/api/whatsapp/qr")[0] == 404, linked.explain, SLOW, 0.2)  # 503: not up yet.
         assert linked.ask("/api/whatsapp/pair", {"method": "code", "phone": "?"})[0] == 400
         assert linked.ask("/api/whatsapp/pair")[0] == 405
         qr = linked.link()
@@ -79,12 +81,12 @@ def test_a_person_is_answered_and_followed_to_his_reading(world, place, folder):
             found = linked.ask("/api/whatsapp/conversation/972541000000")[1] or {"conversation": []}
             return [(one["direction"], one["status"]) for one in found["conversation"]]
 
-        wait_until(lambda: sorted(talk()) == [("in", "answered")] * 2 + [("out", "read")] * 2, talk, 60, 0.2)
+        wait_until(lambda: sorted(talk()) == [("in", "answered")] * 2 + [("out", "read")] * 2, talk, SLOW, 0.2)
         said = linked.ask("/api/whatsapp/conversation/972541000000")[1]["conversation"]
         assert any(one["body"].startswith("Hello, this is Leah") for one in said if one["direction"] == "out")
         assert linked.ask("/api/leads")[1]["leads"][0]["source"] == "whatsapp"
         assert linked.ask("/api/whatsapp/logout", {})[0] == 202
-        wait_until(lambda: linked.ask("/api/whatsapp/status")[1]["configured"] is False, linked.explain, 60, 0.2)
+        wait_until(lambda: linked.ask("/api/whatsapp/status")[1]["configured"] is False, linked.explain, SLOW, 0.2)
 
 
 def kill_something(linked, choose, turns):
@@ -102,7 +104,7 @@ def kill_something(linked, choose, turns):
     return name
 
 
-@pytest.mark.timeout(600 + 2 * MESSAGES)  # Each death costs a start of Node, and a slow machine is no failure.
+@pytest.mark.timeout(900 + 2 * MESSAGES)  # Each death costs a start of Node, and a slow machine is no failure.
 def test_each_message_is_answered_once_while_everything_dies(world, place, folder):
     choose = random.Random(SEED)
     deaths, turns = Counter(), []
@@ -137,7 +139,7 @@ def test_each_message_is_answered_once_while_everything_dies(world, place, folde
         waiting = "SELECT COUNT(*) FROM outbox WHERE status NOT IN ('sent', 'delivered', 'read')"
         wait_until(lambda: count(linked, waiting) == 0,
                    lambda: f"seed {SEED}, {deaths}: {rows(linked, 'SELECT id, status, error FROM outbox')[:20]}",
-                   120, 0.1)
+                   SLOW, 0.1)
         check_each_once(linked, world.do("state"), sent)
         print(f"seed {SEED}: {sent} in, {sent} answered, deaths {dict(deaths)}")
 

@@ -12,6 +12,7 @@ from support import PATIENCE, ROOT, Process, clean_environment, free_port, is_al
 
 BRIDGE = ROOT / "baileys-bridge"
 TOKEN = "test-admin-token"
+SLOW = 240.0  # Only a failure takes that long: what is waited for starts Node, several times, beside other tests.
 # Crashes are tried, not patience: on a slow machine the bridge's own time-outs must not decide.
 PATIENT = {
     "timing": {"keepAliveMs": 60_000, "connectMs": 90_000, "queryMs": 90_000},
@@ -98,12 +99,12 @@ class Linked:
 
     def start(self):
         self.supervisor = self.before.enter_context(Process([program("agentlocator"), "run"], env=self.environment))
-        self.supervisor.wait_for(r"event=supervisor_ready")
+        self.supervisor.wait_for(r"event=supervisor_ready", seconds=SLOW)
 
     def pids(self):
         """{"supervisor": pid, "worker1": pid, ..., "bridge": pid} of those that live."""
         done = subprocess.run([program("agentlocator"), "status", "--json"], env=self.environment,
-                              capture_output=True, text=True, timeout=PATIENCE)
+                              capture_output=True, text=True, timeout=SLOW)
         if not done.stdout.startswith("{"):
             return {}
         status = json.loads(done.stdout)
@@ -136,10 +137,10 @@ class Linked:
 
     def link(self):
         """Pairs by /api, as a page would."""
-        wait_until(lambda: self.ask("/api/whatsapp/pair", {"method": "qr"})[0] == 202, self.explain, 120, 0.2)
-        qr = wait_until(lambda: self.qr(), self.explain, 120, 0.2)
+        wait_until(lambda: self.ask("/api/whatsapp/pair", {"method": "qr"})[0] == 202, self.explain, SLOW, 0.2)
+        qr = wait_until(lambda: self.qr(), self.explain, SLOW, 0.2)
         self.world.do("scan", qr=qr["qr"])
-        wait_until(self.can_send, self.explain, 120, 0.2)
+        wait_until(self.can_send, self.explain, SLOW, 0.2)
         return qr
 
     def qr(self):
