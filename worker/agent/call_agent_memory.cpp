@@ -137,10 +137,13 @@ void CallAgent::on_resumed(const ToAgentMessage& message, TimePoint now) {
     }
     if (nothing_owed) {
         // Our words came out whole; what we wanted to do behind them may not have been told.
-        const After after = answer_ && answer_->turn == message.turn ? answer_->after : After::listen;
-        answer_.reset();
+        const std::optional<Answer> said = std::exchange(answer_, std::nullopt);
+        const After after = said && said->turn == message.turn ? said->after : After::listen;
         if (after == After::transfer) {
             start_transfer(now);
+        } else if (after == After::hang_up) {
+            leaving_ = Leaving::hung_up;
+            outbox_.add(FromAgent::hang_up, said->turn, 0, said->reason.empty() ? "agent" : said->reason);
         }
         return;
     }

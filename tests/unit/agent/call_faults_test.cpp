@@ -387,6 +387,20 @@ TEST_CASE("take-over: in the greeting, with nothing remembered and with everythi
     CHECK(call.says("Hello, this is Leah."));
 }
 
+TEST_CASE("take-over: between the last words and the hang-up the call is still hung up") {
+    FakeCall call;
+    greet(call);
+    call.stt[0]->plans.queue = {heard("that is all")};
+    call.llm[0]->plans.queue = {calls_tool("hang_up", R"({"reason":"done"})")};
+    call.utter();
+    REQUIRE(call.answered());
+    call.hung_up.clear();  // The worker died before it was told.
+    call.take_over(true, false);
+    call.run(100ms);
+    CHECK(call.hung_up == "done");
+    CHECK(call.owed == 0);
+}
+
 TEST_CASE("take-over: digits keyed in so far are kept") {
     FakeCall call({.model = false, .recogniser = false});
     greet(call);
