@@ -163,6 +163,9 @@ struct ConversationState {
 };
 
 struct CallState {
+#ifdef AGENTLOCATOR_OTHER_LAYOUT  // Of a build for tests (worker/call_snapshot).
+    std::uint64_t of_another_layout = 0;
+#endif
     FrameState frames;
     SendState send;
     StreamPhase phase = StreamPhase::waiting;

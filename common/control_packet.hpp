@@ -2,11 +2,12 @@
 // Supervisor <-> worker messages: one fixed-size packet each, over a SOCK_SEQPACKET pair, some with one descriptor.
 //
 //   worker                                supervisor
-//     ready ------------------------------->  seat is serving (arg: slab layout, low 32 bits)
+//     ready ------------------------------->  seat is serving (arg: control_layout(), low 32 bits)
 //     call_opened (slot, call, +socket) --->  keeps the duplicate
 //     <------------------------- release     give up this call (balance, rolling restart, drain)
-//     call_released (slot, call) ---------->  committed, no longer touched
-//     <-------------- adopt (+socket)        take this call, from worker entry `arg`; flags: poison
+//     call_released (slot, call) ---------->  committed, no longer touched; with a snapshot (+ a memfd) if asked for
+//     <---------- snapshot (slot, call, +memfd)  before `adopt` by a worker of another layout: the call's memory
+//     <-------------- adopt (+socket)        take this call, from worker entry `arg`; flags: poison, lost, snapshot
 //     call_adopted (slot, call) ----------->
 //     <------------------ parted (slot, call)  to who released it: another has it, the socket kept may go
 //     call_closed (slot, call) ------------>  drops the duplicate, the slot is free
@@ -51,6 +52,7 @@ enum class PacketType : std::uint16_t {
     parted,
     bridge,
     adopted,
+    snapshot,
 };
 
 inline constexpr std::uint16_t control_version = 1;
@@ -58,6 +60,9 @@ inline constexpr std::uint32_t packet_flag_poison = 1;    // adopt: close the ca
 inline constexpr std::uint32_t packet_flag_draining = 2;  // returned: takes no new connections.
 inline constexpr std::uint32_t packet_flag_released = 4;  // returned_call: given up, and nobody said who has it.
 inline constexpr std::uint32_t packet_flag_lost = 8;      // adopt: nobody knows which bytes moved; cut the connection.
+// release: workers of another layout live, hand over a snapshot. call_released, adopt: there is one.
+inline constexpr std::uint32_t packet_flag_snapshot = 16;
+inline constexpr std::uint32_t packet_flag_foreign = 32;  // adopt: nobody can read its memory; cut the connection.
 
 struct ControlPacket {
     std::uint16_t version = control_version;

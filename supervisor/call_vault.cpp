@@ -88,13 +88,16 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
                 --workers_[worker].calls;
                 found->second.source = worker;
                 found->second.keeper = worker;
+                const bool packed = (packet.flags & packet_flag_snapshot) != 0;
+                found->second.packed = packed ? slab_.directory[packet.slot].region.load() : no_region;
                 place(packet.slot, found->second, out);
             }
             return;
         case PacketType::call_adopted:
             if (known && found->second.state == State::adopting && found->second.worker == worker) {
                 found->second.state = State::serving;
-                ++moved_;
+                found->second.packed = no_region;
+                slab_.calls_moved.fetch_add(1);
                 part(packet.slot, found->second, out);
                 if (workers_[worker].leaving) {
                     balance(packet.slot, found->second, out);
@@ -121,6 +124,7 @@ void CallVault::on_packet(std::uint32_t worker, const ControlPacket& packet, Vau
         case PacketType::returned_listener:
         case PacketType::returned_call:
         case PacketType::returned_all:
+        case PacketType::snapshot:
             return;
     }
 }
@@ -130,7 +134,7 @@ bool CallVault::is_current(const ControlPacket& packet) const {
 }
 
 void CallVault::place(std::uint32_t slot, Call& call, VaultCommands& out) {
-    const std::uint32_t target = lightest();
+    const std::uint32_t target = lightest_for(slot, call);
     if (target == no_slot) {
         call.state = State::waiting;
         return;
@@ -148,12 +152,17 @@ void CallVault::place(std::uint32_t slot, Call& call, VaultCommands& out) {
         slab_.poisoned.fetch_add(std::exchange(call.poisoned, true) ? 0 : 1);
     }
     packet.flags |= call.lost ? packet_flag_lost : 0;
+    packet.flags |= call.foreign ? packet_flag_foreign : 0;
+    const bool reads_it = slab_.workers[target].region.load() == entry.region.load();
+    packet.flags |= reads_it || call.foreign ? 0 : packet_flag_snapshot;
     out.push_back({VaultCommand::Kind::send, target, packet});
 }
 
 void CallVault::release(std::uint32_t slot, Call& call, VaultCommands& out) {
     call.state = State::releasing;
-    out.push_back({VaultCommand::Kind::send, call.worker, make_packet(PacketType::release, slot, call.call)});
+    ControlPacket packet = make_packet(PacketType::release, slot, call.call);
+    packet.flags |= several_layouts() ? packet_flag_snapshot : 0;
+    out.push_back({VaultCommand::Kind::send, call.worker, packet});
 }
 
 void CallVault::balance(std::uint32_t slot, Call& call, VaultCommands& out) {
@@ -237,6 +246,24 @@ bool CallVault::calls_wait() const {
     return std::ranges::any_of(calls_, [](const auto& call) { return call.second.state == State::waiting; });
 }
 
+std::optional<std::uint8_t> CallVault::region_to_rescue() const {
+    for (const auto& [slot, call] : calls_) {
+        if (!workers_.empty() && call.state == State::waiting) {
+            return slab_.directory[slot].region.load();
+        }
+    }
+    return std::nullopt;
+}
+
+void CallVault::give_up(std::uint8_t region, VaultCommands& out) {
+    for (auto& [slot, call] : calls_) {
+        if (call.state == State::waiting && slab_.directory[slot].region.load() == region) {
+            call.foreign = true;
+            place(slot, call, out);
+        }
+    }
+}
+
 bool CallVault::at_rest() const {
     return std::all_of(calls_.begin(), calls_.end(),
                        [](const auto& entry) { return entry.second.state == State::serving; });
@@ -282,6 +309,8 @@ void CallVault::free_unannounced(std::uint32_t worker) {
     for (std::uint32_t slot = 0; slot < call_slots_max; ++slot) {
         SlotEntry& entry = slab_.directory[slot];
         if (entry.owner.load() == worker + 1 && calls_.find(slot) == calls_.end()) {
+            // With a `start` it had been announced, and is only not tidied up.
+            slab_.calls_lost.fetch_add(entry.call.load() != 0 && entry.sid_key.load() == 0 ? 1 : 0);
             entry.call.store(0);
             entry.owner.store(no_worker);
         }
@@ -300,12 +329,35 @@ bool CallVault::count_death(std::uint32_t worker) {
     return in_hand < call_slots_max;
 }
 
+template <class Fits>
+std::uint32_t CallVault::lightest_where(Fits fits) const {
+    std::uint32_t best = no_slot;
+    const auto weight = [](const Worker& worker) { return std::pair(worker.leaving, worker.calls); };
+    for (const auto& [number, worker] : workers_) {
+        if (fits(number) && (best == no_slot || weight(worker) < weight(workers_.at(best)))) {
+            best = number;
+        }
+    }
+    return best;
+}
+
 std::uint32_t CallVault::lightest() const {
-    const auto order = [](const auto& a, const auto& b) {
-        return std::pair(a.second.leaving, a.second.calls) < std::pair(b.second.leaving, b.second.calls);
-    };
-    const auto found = std::min_element(workers_.begin(), workers_.end(), order);
-    return found == workers_.end() ? no_slot : found->first;
+    return lightest_where([](std::uint32_t) { return true; });
+}
+
+std::uint32_t CallVault::lightest_for(std::uint32_t slot, const Call& call) const {
+    const std::uint8_t region = slab_.directory[slot].region.load();
+    // A snapshot is good for as long as the memory it was made from is the call's: an adopter that died may have been
+    // the first to write another.
+    const bool anybody = call.foreign || (call.packed != no_region && call.packed == region);
+    return lightest_where(
+        [&](std::uint32_t worker) { return anybody || slab_.workers[worker].region.load() == region; });
+}
+
+bool CallVault::several_layouts() const {
+    return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+        return slab_.workers[worker.first].region.load() != slab_.workers[workers_.begin()->first].region.load();
+    });
 }
 
 bool CallVault::entry_free(std::uint32_t worker) const {

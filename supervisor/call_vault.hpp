@@ -12,9 +12,14 @@
 //
 // While a call is adopted, its last worker's staging area may hold bytes of it: that entry is not given to a new
 // process before call_adopted (entry_free).
+//
+// While builds of several layouts live (common/call_slab.hpp), calls are released with a snapshot, which workers of any
+// layout can read. What a dead worker carried can be read by its own layout only: if none of that lives, the call waits
+// for a rescuer, a worker of that build that is started to hand it over, or is given up.
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -69,12 +74,17 @@ public:
     [[nodiscard]] bool entry_free(std::uint32_t worker) const;
     // A call has nobody who could serve it.
     [[nodiscard]] bool calls_wait() const;
+    // The region of a call that waits although workers live: none of them can read it.
+    [[nodiscard]] std::optional<std::uint8_t> region_to_rescue() const;
+    // No rescuer can be had for that region: the connections of its calls are cut, and Twilio asks stream_ended.
+    void give_up(std::uint8_t region, VaultCommands& out);
     // No call is between two workers.
     [[nodiscard]] bool at_rest() const;
     [[nodiscard]] std::uint64_t call_in(std::uint32_t slot) const;  // 0: none.
     [[nodiscard]] std::size_t calls() const { return calls_.size(); }
     [[nodiscard]] std::uint32_t calls_of(std::uint32_t worker) const;
-    [[nodiscard]] std::uint64_t moved() const { return moved_; }  // Take-overs and hand-overs so far.
+    // Take-overs and hand-overs, since the slab was made.
+    [[nodiscard]] std::uint64_t moved() const { return slab_.calls_moved.load(); }
     // Calls closed because handling them ended two workers, since the slab was made.
     [[nodiscard]] std::uint64_t poisoned() const { return slab_.poisoned.load(); }
 
@@ -88,6 +98,8 @@ private:
         std::uint32_t keeper = no_keeper;  // Who released it and keeps the socket until `parted`.
         bool poisoned = false;             // Counted; it is only still to be closed.
         bool lost = false;                 // Its worker died under a kernel that does not count: it can only be cut.
+        bool foreign = false;              // Given up: nobody can read its memory, it can only be cut.
+        std::uint8_t packed = no_region;   // A snapshot was made from this region's memory.
     };
     struct Worker {
         std::uint32_t calls = 0;  // Carried, or on their way to it.
@@ -105,11 +117,15 @@ private:
     bool count_death(std::uint32_t worker);
     // The living worker with the fewest calls; those that leave only when nobody stays. no_slot: nobody.
     [[nodiscard]] std::uint32_t lightest() const;
+    // The same among those who can go on with the call in `slot`.
+    [[nodiscard]] std::uint32_t lightest_for(std::uint32_t slot, const Call& call) const;
+    template <class Fits>
+    [[nodiscard]] std::uint32_t lightest_where(Fits fits) const;
+    [[nodiscard]] bool several_layouts() const;
 
     CallSlab& slab_;
     std::map<std::uint32_t, Call> calls_;      // By slot.
     std::map<std::uint32_t, Worker> workers_;  // Ready ones, by entry.
-    std::uint64_t moved_ = 0;
 };
 
 }  // namespace agentlocator

@@ -26,7 +26,7 @@ constexpr std::size_t successor_failures_max = 2;
 
 Seat& Supervisor::add(std::uint32_t number, SeatRole role) {
     const SlotLimits& limits = is_worker(role) ? plan_.worker_limits : plan_.helper_limits;
-    seats_.push_back(Seat{SeatId{next_seat_++}, number, role, ProcessSlot(limits, plan_.restart), 0});
+    seats_.push_back(Seat{SeatId{next_seat_++}, number, role, ProcessSlot(limits, plan_.restart), 0, false});
     return seats_.back();
 }
 
@@ -109,6 +109,9 @@ void Supervisor::on_start(TimePoint now, SeatActions& out) {
 void Supervisor::on_spawn_failed(TimePoint now, SeatId id, std::uint64_t random, SeatActions& out) {
     if (Seat* seat = find_mutable(id)) {
         act(*seat, seat->slot.on_spawn_failed(now, random), out);
+        if (seat->rescuer) {
+            act(*seat, seat->slot.on_stop(now, ProcessSlot::After::vacate), out);
+        }
         settle(now, out);
     }
 }
@@ -116,15 +119,34 @@ void Supervisor::on_spawn_failed(TimePoint now, SeatId id, std::uint64_t random,
 void Supervisor::on_ready(TimePoint now, SeatId id, SeatActions& out) {
     if (Seat* seat = find_mutable(id)) {
         act(*seat, seat->slot.on_ready(now), out);
+        if (seat->rescuer) {
+            act(*seat, seat->slot.on_stop(now, ProcessSlot::After::vacate), out);
+        }
         settle(now, out);
     }
 }
 
 void Supervisor::on_exited(TimePoint now, SeatId id, ExitKind kind, std::uint64_t random, SeatActions& out) {
     if (Seat* seat = find_mutable(id)) {
+        if (seat->rescuer) {
+            (void)seat->slot.on_stop(now, ProcessSlot::After::vacate);  // It has ended by itself.
+        }
         act(*seat, seat->slot.on_exited(now, kind, random), out);
         settle(now, out);
     }
+}
+
+void Supervisor::rescue(TimePoint now, std::uint32_t number, SeatActions& out) {
+    if (stop_deadline_) {
+        return;
+    }
+    Seat& seat = add(number, SeatRole::outgoing);
+    seat.rescuer = true;
+    act(seat, seat.slot.on_start(now), out);
+}
+
+bool Supervisor::rescuing() const {
+    return std::any_of(seats_.begin(), seats_.end(), [](const Seat& seat) { return seat.rescuer; });
 }
 
 void Supervisor::on_hang(TimePoint now, SeatId id, SeatActions& out) {

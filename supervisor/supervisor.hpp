@@ -39,6 +39,7 @@ struct Seat {
     SeatRole role = SeatRole::current;
     ProcessSlot slot;
     std::uint32_t spawns = 0;  // Of this number, successors included.
+    bool rescuer = false;      // Started to hand the calls of a dead worker over, and to leave.
 };
 
 struct SeatAction {
@@ -95,6 +96,11 @@ public:
     void on_deadline(TimePoint now, SeatActions& out);
     // The first ends everything in order; each further one goes to the next, harsher step.
     void on_stop(TimePoint now, SeatActions& out);
+
+    // A process of its own beside those of this number: of another build, whose memory of calls only it can read. It
+    // leaves as soon as it serves, and is not started again.
+    void rescue(TimePoint now, std::uint32_t number, SeatActions& out);
+    [[nodiscard]] bool rescuing() const;
 
     // Commands of the operator. An error leaves everything as it was.
     [[nodiscard]] Result<void> restart(TimePoint now, RestartTarget target, bool rolling, SeatActions& out);

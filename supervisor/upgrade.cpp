@@ -15,6 +15,23 @@ constexpr std::array states{
     std::pair{UpgradeState::done, "done"},           std::pair{UpgradeState::failed, "failed"},
     std::pair{UpgradeState::returning, "returning"}, std::pair{UpgradeState::returned, "returned"}};
 
+// Why live calls cannot go from one to the other; empty: they can.
+std::string layouts_differ(const BuildLayout& here, const BuildFacts& there) {
+    const std::string subject = "build " + there.build;
+    const std::string remedy = ": stop and start instead, when no call is live";
+    const BuildLayout& other = there.layout;
+    if (other.slab != here.slab) {
+        return subject + " lays out the shared part of the call slab in another way (" + other.slab + ", here " +
+               here.slab + ")" + remedy;
+    }
+    if (other.memory == here.memory || other.snapshot_version == here.snapshot_version) {
+        return "";
+    }
+    return subject + " lays out the memory of live calls in another way, and takes them over in snapshot format " +
+           std::to_string(other.snapshot_version) + ", this one hands them over in format " +
+           std::to_string(here.snapshot_version) + remedy;
+}
+
 }  // namespace
 
 std::string_view to_string(UpgradeState state) {
@@ -49,8 +66,14 @@ Result<BuildFacts> parse_build_facts(std::string_view text) {
         target = found->template get<std::string>();
         return true;
     };
-    if (!read("version", facts.version) || !read("build", facts.build) || !read("slab_layout", facts.slab_layout)) {
+    if (!read("version", facts.version) || !read("build", facts.build) || !read("slab_layout", facts.layout.slab)) {
         return error(Errc::bad_message, "its `version --json` does not say which build it is");
+    }
+    // Of builds that could do without, the slab's layout says enough.
+    (void)read("memory_layout", facts.layout.memory);
+    if (const auto format = document.find("snapshot_version");
+        format != document.end() && format->is_number_unsigned()) {
+        facts.layout.snapshot_version = format->get<std::uint32_t>();
     }
     return facts;
 }
@@ -103,10 +126,8 @@ UpgradeAction Upgrade::on_checked(const Result<BuildFacts>& facts) {
         return UpgradeAction::none;
     }
     record_.to_build = facts->build;
-    // Here a build that can convert the live calls' state would be let through.
-    if (facts->slab_layout != own_layout_) {
-        fail("build " + facts->build + " lays out the memory of live calls in another way (" + facts->slab_layout +
-             ", here " + own_layout_ + "): stop and start instead, when no call is live");
+    if (const std::string why = layouts_differ(own_layout_, *facts); !why.empty()) {
+        fail(why);
         return UpgradeAction::none;
     }
     record_.state = UpgradeState::leaving;

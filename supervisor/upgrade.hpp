@@ -33,10 +33,15 @@ struct UpgradeRecord {
 };
 
 // What the new `agentlocator` said about itself.
+struct BuildLayout {
+    std::string slab;                    // Of the part of the slab that every build reads (common/call_slab.hpp).
+    std::string memory;                  // Of the memory of calls ...
+    std::uint32_t snapshot_version = 0;  // ... and the format in which calls go to another layout of it.
+};
 struct BuildFacts {
     std::string version;
     std::string build;
-    std::string slab_layout;
+    BuildLayout layout;
 };
 
 // Reads the answer of `agentlocator version --json`; an error says why this build cannot be upgraded to.
@@ -53,7 +58,7 @@ inline constexpr Duration check_max = 10s;  // To print a version; a swapping ho
 
 class Upgrade {
 public:
-    Upgrade(std::string own_build, std::string own_layout)
+    Upgrade(std::string own_build, BuildLayout own_layout)
         : own_build_(std::move(own_build)), own_layout_(std::move(own_layout)) {}
     // After an exec: what the process before us wrote down.
     void resume(UpgradeRecord record);
@@ -73,7 +78,7 @@ private:
     void fail(const std::string& why);
 
     std::string own_build_;
-    std::string own_layout_;
+    BuildLayout own_layout_;
     UpgradeRecord record_;
 };
 

@@ -40,12 +40,12 @@ std::uint64_t sid_key(std::string_view call_sid) {
     return hash == 0 ? 1 : hash;
 }
 
-std::optional<CallRecord> find_call(const CallSlab& slab, std::string_view call_sid) {
+std::optional<CallRecord> find_call(const CallSlab& slab, std::uint8_t region, std::string_view call_sid) {
     std::optional<CallRecord> found;
     const std::uint64_t key = sid_key(call_sid);
     for (std::uint32_t slot = 0; slot < call_slots_max; ++slot) {
         const SlotEntry& entry = slab.directory[slot];
-        if (entry.sid_key.load(std::memory_order_acquire) != key) {
+        if (entry.sid_key.load(std::memory_order_acquire) != key || entry.region.load() != region) {
             continue;
         }
         const CallState state = read_state(entry, slab.slots[slot]);

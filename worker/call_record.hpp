@@ -28,8 +28,8 @@ struct CallRecord {
 // For SlotEntry::sid_key; never 0.
 [[nodiscard]] std::uint64_t sid_key(std::string_view call_sid);
 
-// The newest stream of that call.
-[[nodiscard]] std::optional<CallRecord> find_call(const CallSlab& slab, std::string_view call_sid);
+// The newest stream of that call, as far as its memory lies in `region`, which is ours.
+[[nodiscard]] std::optional<CallRecord> find_call(const CallSlab& slab, std::uint8_t region, std::string_view call_sid);
 
 // Takes a free slot for worker entry `worker`, from position `next` on; those with records of late only when there are
 // no others.

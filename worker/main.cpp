@@ -132,10 +132,15 @@ int serve(const WorkerOptions& options) {
         }
         inherited->http = std::move(*listener);
     }
+    const auto worker = static_cast<std::uint32_t>(parse_integer(variable("AGENTLOCATOR_WORKER")).value_or(0));
+    if (worker >= worker_entries_max) {
+        return refuse(ExitCode::bad_config, "AGENTLOCATOR_WORKER=" + std::to_string(worker) + "; valid: 0-" +
+                                                std::to_string(worker_entries_max - 1));
+    }
     CallSlab* slab = nullptr;
     SlabFile own;
     if (inherited->slab) {
-        const auto mapped = map_slab(inherited->slab.get());
+        const auto mapped = join_slab(inherited->slab.get(), worker);
         if (!mapped) {
             return refuse(ExitCode::internal, mapped.error().detail);
         }
@@ -147,12 +152,8 @@ int serve(const WorkerOptions& options) {
         }
         own = std::move(*made);
         slab = own.slab;
+        slab->workers[worker].region.store(0);
         slab->mode.store(static_cast<std::uint32_t>(settings.ws_mode));
-    }
-    const auto worker = static_cast<std::uint32_t>(parse_integer(variable("AGENTLOCATOR_WORKER")).value_or(0));
-    if (worker >= worker_entries_max) {
-        return refuse(ExitCode::bad_config, "AGENTLOCATOR_WORKER=" + std::to_string(worker) + "; valid: 0-" +
-                                                std::to_string(worker_entries_max - 1));
     }
     // Blocked before the first thread, so that every thread inherits it. Ctrl-C is the supervisor's business.
     sigset_t signals;

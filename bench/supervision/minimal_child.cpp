@@ -25,7 +25,7 @@ int main() {
     }
     agentlocator::ControlPacket ready;
     ready.type = agentlocator::PacketType::ready;
-    ready.arg = static_cast<std::uint32_t>(agentlocator::slab_layout());
+    ready.arg = static_cast<std::uint32_t>(agentlocator::control_layout());
     constexpr int control_fd = 4;
     (void)!::send(control_fd, &ready, sizeof ready, MSG_NOSIGNAL);
     for (;;) {

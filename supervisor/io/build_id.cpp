@@ -49,9 +49,11 @@ std::string build_id() {
     return id.empty() ? "unknown" : id;
 }
 
-std::string slab_layout_text() {
-    const std::uint64_t layout = slab_layout();
-    return hex(reinterpret_cast<const unsigned char*>(&layout), sizeof layout);
+BuildLayout own_layout() {
+    const auto text = [](std::uint64_t layout) {
+        return hex(reinterpret_cast<const unsigned char*>(&layout), sizeof layout);
+    };
+    return {text(control_layout()), text(memory_layout()), snapshot_version};
 }
 
 }  // namespace agentlocator

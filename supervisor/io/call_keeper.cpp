@@ -89,6 +89,9 @@ std::vector<CallKeeper::Remains> CallKeeper::end_adoption() {
     const auto lost = [&](std::uint32_t slot) {
         slab_.calls_lost.fetch_add(1);
         const SlotEntry& entry = slab_.directory[slot];
+        if (!holds_memory(slab_, slot)) {
+            return;
+        }
         const CallState& state = slab_.slots[slot].states[entry.current.load() & 1U];
         // Whoever ends a call prints its last line, unless the worker got as far itself.
         if (entry.call.load() != 0 && !state.done_logged) {
@@ -123,7 +126,7 @@ void CallKeeper::set_bridge(int pidfd) {
     }
 }
 
-void CallKeeper::on_packet(std::uint32_t worker, const ControlPacket& packet, UniqueFd fd) {
+void CallKeeper::on_packet(std::uint32_t worker, ControlPacket packet, UniqueFd fd) {
     VaultCommands commands;
     switch (packet.type) {
         case PacketType::ready:
@@ -141,7 +144,16 @@ void CallKeeper::on_packet(std::uint32_t worker, const ControlPacket& packet, Un
             CRASH_POINT(keeper_after_store);
             break;
         case PacketType::call_released:
+            packet.flags = fd ? packet_flag_snapshot : 0;
+            if (fd && vault_.is_current(packet)) {
+                snapshots_[packet.slot] = std::move(fd);
+            }
+            break;
         case PacketType::call_adopted:
+            if (vault_.is_current(packet)) {
+                drop_snapshot(packet.slot, packet.call);
+            }
+            break;
         case PacketType::call_closed:
         case PacketType::adopt:
         case PacketType::release:
@@ -154,6 +166,7 @@ void CallKeeper::on_packet(std::uint32_t worker, const ControlPacket& packet, Un
         case PacketType::returned_listener:
         case PacketType::returned_call:
         case PacketType::returned_all:
+        case PacketType::snapshot:
             break;
     }
     vault_.on_packet(worker, packet, commands);
@@ -167,6 +180,7 @@ void CallKeeper::perform(const VaultCommands& commands) {
             for (auto& [worker, channel] : channels_) {
                 channel->forget(command.packet.call);
             }
+            snapshots_.erase(slot);
             sockets_.erase(slot);
             CRASH_POINT(keeper_dropped);
             continue;
@@ -175,11 +189,33 @@ void CallKeeper::perform(const VaultCommands& commands) {
         if (channel == channels_.end()) {
             continue;  // It died meanwhile; on_died places the call again.
         }
+        if (command.packet.type == PacketType::adopt && (command.packet.flags & packet_flag_snapshot) != 0) {
+            ControlPacket snapshot = command.packet;
+            snapshot.type = PacketType::snapshot;
+            const auto file = snapshots_.find(slot);
+            channel->second->send(snapshot, file == snapshots_.end() ? -1 : file->second.get());
+        }
         const auto socket = sockets_.find(slot);
         const bool carries = command.packet.type == PacketType::adopt && socket != sockets_.end();
         channel->second->send(command.packet, carries ? socket->second.get() : -1);
         CRASH_POINT(keeper_after_command);
     }
+}
+
+// A packet that still waits to be sent may carry it.
+void CallKeeper::drop_snapshot(std::uint32_t slot, std::uint64_t call) {
+    if (const auto file = snapshots_.find(slot); file != snapshots_.end()) {
+        for (auto& [worker, channel] : channels_) {
+            channel->forget(call);
+        }
+        snapshots_.erase(file);
+    }
+}
+
+void CallKeeper::give_up(std::uint8_t region) {
+    VaultCommands commands;
+    vault_.give_up(region, commands);
+    perform(commands);
 }
 
 void CallKeeper::send(std::uint32_t worker, PacketType type, int fd) {
@@ -209,7 +245,9 @@ CallKeeper::WorkerEnd CallKeeper::on_died(std::uint32_t worker) {
     CRASH_POINT(keeper_death_seen);
     VaultCommands commands;
     WorkerEnd end;
+    const std::uint64_t lost_before = slab_.calls_lost.load();
     end.call_in_hand = vault_.on_died(worker, commands);
+    end.lost = slab_.calls_lost.load() - lost_before;
     end.calls_wait = vault_.calls_wait();
     perform(commands);
     end.unsaid = take_unsaid(worker);

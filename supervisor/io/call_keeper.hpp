@@ -57,16 +57,21 @@ public:
         std::string unsaid;         // Log lines it had not written yet.
         bool call_in_hand = false;  // It died while it handled a call's bytes.
         bool calls_wait = false;    // Nobody else lives who could take its calls.
+        std::uint64_t lost = 0;     // Calls whose connections it had taken and not yet handed to us.
     };
     // Its calls go to the living.
     [[nodiscard]] WorkerEnd on_died(std::uint32_t worker);
+
+    // No program is left that could read that region: its calls are cut.
+    void give_up(std::uint8_t region);
 
     [[nodiscard]] const WorkerEntry& entry(std::uint32_t worker) const { return slab_.workers[worker]; }
     [[nodiscard]] const CallVault& vault() const { return vault_; }
 
 private:
-    void on_packet(std::uint32_t worker, const ControlPacket& packet, UniqueFd fd);
+    void on_packet(std::uint32_t worker, ControlPacket packet, UniqueFd fd);
     void perform(const VaultCommands& commands);
+    void drop_snapshot(std::uint32_t slot, std::uint64_t call);
     void send(std::uint32_t worker, PacketType type, int fd = -1);
     [[nodiscard]] std::string take_unsaid(std::uint32_t worker);
 
@@ -75,8 +80,9 @@ private:
     Events events_;
     CallVault vault_;
     std::map<std::uint32_t, std::unique_ptr<PacketChannel>>
-        channels_;                               // By worker entry, also of the dead until reaped.
-    std::map<std::uint32_t, UniqueFd> sockets_;  // By slot.
+        channels_;                                 // By worker entry, also of the dead until reaped.
+    std::map<std::uint32_t, UniqueFd> sockets_;    // By slot.
+    std::map<std::uint32_t, UniqueFd> snapshots_;  // Of calls between two workers, by slot.
     UniqueFd bridge_;
     VaultCommands adoption_commands_;
 };

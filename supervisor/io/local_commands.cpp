@@ -142,9 +142,12 @@ int perform_command(const VersionCommand& version, const Options& options) {
     const auto answer = context.client.ask("GET", "/version");
     const Json running = answer && answer->status == 200 ? Json::parse(answer->body, nullptr, false) : Json();
     if (version.json) {
+        const BuildLayout layout = own_layout();
         const Json document{{"version", AGENTLOCATOR_VERSION},
                             {"build", build_id()},
-                            {"slab_layout", slab_layout_text()},
+                            {"slab_layout", layout.slab},
+                            {"memory_layout", layout.memory},
+                            {"snapshot_version", layout.snapshot_version},
                             {"running", running.is_object() ? running : Json()}};
         return show(document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     }

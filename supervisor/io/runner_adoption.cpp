@@ -69,6 +69,7 @@ void SupervisorRunner::adopt_child(AdoptedChild& adopted, std::uint32_t number) 
         keeper_.set_bridge((*child)->pidfd());
     } else {
         keeper_.adopt((*child)->spec().entry, adopted);
+        remember_program(**child);
     }
     say(log_line("child_adopted", {{"child", (*child)->spec().name},
                                    {"pid", record.pid},
@@ -105,6 +106,7 @@ void SupervisorRunner::adopt_all() {
     if (outdated && machine_.restart(Clock::now(), {RestartTarget::Kind::all, 0}, true, actions_)) {
         say(log_line("adopted_outdated", {{"detail", "settings or build have changed: they are replaced one by one"}}));
     }
+    loop_.defer([this] { tend_layouts(); });
     write_registry();
     reap_orphans();  // Children of ours that ended during an exec.
     if (!adoption.workers.empty()) {

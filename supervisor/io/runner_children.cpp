@@ -63,8 +63,9 @@ Result<ChildSpec> SupervisorRunner::make_spec(const Seat& seat) {
                         : spec.is_speech ? "agentlocator-speech"
                                          : "agentlocator-bridge-launcher";
     spec.plan.program = given.empty() ? executable_folder() + "/" + usual : given;
-    if (spec.is_worker && worker_image_) {
-        spec.plan.program = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(worker_image_.get());
+    const int image = seat.rescuer ? program_of(rescued_region_) : spec.is_worker ? worker_image_.get() : -1;
+    if (image >= 0) {
+        spec.plan.program = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(image);
     }
     spec.plan.arguments = {usual};
     if (spec.is_worker) {
@@ -79,7 +80,7 @@ Result<ChildSpec> SupervisorRunner::make_spec(const Seat& seat) {
         spec.plan.passed = {context_.speech->listener.get(), context_.speech->heartbeat.fd()};
     }
     spec.plan.environment = make_environment(spec);
-    spec.made_for = made_for();
+    spec.made_for = seat.rescuer ? "" : made_for();  // Outdated, should another supervisor find it.
     return spec;
 }
 
@@ -187,6 +188,7 @@ void SupervisorRunner::on_worker_ready(std::uint32_t entry) {
     say(log_line(
         "worker_ready",
         {{"child", child.spec().name}, {"pid", child.pid()}, {"after_ms", milliseconds(now - child.spawned_at())}}));
+    remember_program(child);
     machine_.on_ready(now, child.spec().seat, actions_);
     if (heartbeat_timer_ == 0) {
         arm_heartbeats(now + heartbeat_limits_.hang_timeout);
@@ -195,6 +197,7 @@ void SupervisorRunner::on_worker_ready(std::uint32_t entry) {
         port_proof_.start();
     }
     perform();
+    tend_layouts();
 }
 
 void SupervisorRunner::on_died(ChildProcess& child) {
@@ -229,6 +232,7 @@ void SupervisorRunner::bury(ChildProcess& child) {
     }
     machine_.on_exited(Clock::now(), seat, exit_kind(*facts, is_helper), random_(), actions_);
     perform();
+    tend_layouts();
     schedule_registry();
     loop_.defer([this, serial] {
         graveyard_.clear();
@@ -258,6 +262,11 @@ CallKeeper::WorkerEnd SupervisorRunner::end_worker(ChildProcess& child) {
     context_.slab->calls_served_before.fetch_add(keeper_.entry(child.spec().entry).calls_served.load());
     CallKeeper::WorkerEnd end = keeper_.on_died(child.spec().entry);
     tell_lines(child.spec().name, end.unsaid);
+    if (end.lost > 0) {
+        say(log_line("calls_lost", {{"count", end.lost},
+                                    {"child", child.spec().name},
+                                    {"cause", "it died between a call's upgrade and handing its connection over"}}));
+    }
     return end;
 }
 

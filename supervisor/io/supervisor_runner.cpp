@@ -55,7 +55,7 @@ SupervisorRunner::SupervisorRunner(RunContext context)
       control_(loop_, [this](const HttpRequest& request) { return answer(request); }),
       port_proof_(loop_, context_.socket->address, context_.socket->port, context_.instance,
                   [this](const PortProof::Verdict& verdict) { on_port_verdict(verdict); }),
-      upgrade_(context_.build, slab_layout_text()),
+      upgrade_(context_.build, own_layout()),
       program_check_(loop_, [this](const Result<BuildFacts>& facts) { perform_upgrade(upgrade_.on_checked(facts)); }),
       random_(std::random_device{}()),
       started_(Clock::now()),

@@ -115,6 +115,12 @@ private:
     void resume_upgrade();
     void watch_rolling();
 
+    // Builds with other layouts of a call's memory (runner_layouts.cpp)
+    void remember_program(const ChildProcess& worker);
+    void tend_layouts();
+    void rescue();
+    [[nodiscard]] int program_of(std::uint8_t region) const;
+
     // The end of a child
     void bury(ChildProcess& child);
     void record_exit(const ChildProcess& child, const ExitFacts& facts);
@@ -171,6 +177,9 @@ private:
     UniqueFd old_program_;   // While the new build has to prove itself: the one to go back to, ...
     UniqueFd old_worker_;    // ... and its workers.
     UniqueFd worker_image_;  // After going back: what workers are started from instead of the file on the disk.
+    std::map<std::uint8_t, UniqueFd> programs_;  // Of the workers that can read each region of the slab.
+    std::uint8_t rescued_region_ = no_region;    // What the rescuer is for.
+    int rescues_ = 0;                            // Begun since all calls last had somebody.
     std::mt19937_64 random_;
     TimePoint started_;
 

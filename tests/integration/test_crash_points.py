@@ -23,6 +23,7 @@ BY_FRAMES = ["before_receive", "after_receive", "before_keep", "after_keep", "be
 BY_NEW_CALLS = ["slot_claimed", "before_call_opened", "after_call_opened", "closing_untold", "closing_told",
                 "closing_freed", "done_marked"]
 BY_A_DEATH = ["adopt_begin", "adopt_half", "adopt_counted", "adopt_told"]
+BY_ANOTHER_LAYOUT = ["adopt_unpacked"]  # In test_layouts.py.
 BY_LEAVING = ["release_begin", "release_untold", "released"]
 BY_A_SLOW_READER = ["between_sends"]
 BY_A_DEATH_WITH_BYTES_IN_HAND = ["adopt_kept"]
@@ -39,7 +40,7 @@ def test_every_point_of_a_worker_is_hit_below():
         for path in (ROOT / folder).rglob("*.?pp"):
             found.update(re.findall(r"^\s+CRASH_POINT\((\w+)\);", path.read_text(), re.MULTILINE))
     known = (BY_FRAMES + BY_NEW_CALLS + BY_A_DEATH + BY_LEAVING + BY_A_SLOW_READER + BY_A_DEATH_WITH_BYTES_IN_HAND +
-             BY_THE_SUPERVISORS_DEATH)
+             BY_THE_SUPERVISORS_DEATH + BY_ANOTHER_LAYOUT)
     assert len(known) == len(set(known))
     assert found == set(known)
 
@@ -150,6 +151,9 @@ def test_death_while_calls_begin_and_end(place, folder):
             assert result["calls_healthy"] > result["calls_started"] / 2, result
         no_line_twice(orders)
         wait_until(lambda: orders.installation.status()["calls"]["live"] == 0, "no call is left")
+        # One connection was nobody's but the dead worker's: it is counted, and said.
+        assert orders.installation.status()["calls"]["lost"] >= 1
+        assert "event=calls_lost count=1" in orders.installation.process.output
 
 
 def payload(number):

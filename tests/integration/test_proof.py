@@ -14,3 +14,12 @@ def test_everything_at_once_loses_nothing():
     result = json.loads(done.stdout)
     assert result["calls_healthy"] == 40 and result["calls_lost"] == result["calls_resumed"] == 0
     assert min(result["done"].values()) >= 1, result["done"]
+
+
+def test_take_overs_leak_nothing():
+    done = subprocess.run(["/usr/bin/python3", ROOT / "bench/takeover/leak.py", "--takeovers", "300", "--calls", "30",
+                           "--workers", "2"],
+                          env={**os.environ, "AGENTLOCATOR_BIN": str(BIN)}, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert result["done"]["takeovers"] >= 300 and result["done"]["kills"] >= 1 and result["leaks"] == []

@@ -179,7 +179,7 @@ def test_after_the_way_back_a_killed_worker_is_started_from_the_old_program(inst
 @pytest.mark.parametrize("text, reason", [
     ("exit 1", "does not say which build it is"),
     ("echo nonsense", "it said: nonsense"),
-    ('echo \'{"version":"9","build":"feed","slab_layout":"00ff"}\'', "lays out the memory of live calls in another way"),
+    ('echo \'{"version":"9","build":"feed","slab_layout":"00ff"}\'', "lays out the shared part of the call slab in another way"),
 ], ids=["exits", "nonsense", "layout"])
 def test_a_program_that_cannot_be_used_changes_nothing(installation, text, reason):
     before, workers = installation.ask(), installation.pids()

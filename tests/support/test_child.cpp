@@ -189,7 +189,7 @@ int main() {
         entry = &(*slab)->workers[std::stoul(variable("AGENTLOCATOR_WORKER"))];
     }
     if (is_worker && !has("silent")) {
-        (void)send_packet(control_fd, {.type = PacketType::ready, .arg = static_cast<std::uint32_t>(slab_layout())});
+        (void)send_packet(control_fd, {.type = PacketType::ready, .arg = static_cast<std::uint32_t>(control_layout())});
     }
     const TimePoint ready_at = Clock::now();
     if (has("flood") || has("flood_raw")) {

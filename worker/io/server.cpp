@@ -151,7 +151,7 @@ Server::Server(ServerParts parts)
     if (parts.control) {
         slab_file_ = std::move(parts.slab_file);
         adopt_link(std::move(parts.control));
-        tell(PacketType::ready, no_slot, 0, static_cast<std::uint32_t>(slab_layout()));
+        tell(PacketType::ready, no_slot, 0, static_cast<std::uint32_t>(control_layout()));
     }
 }
 
@@ -327,7 +327,7 @@ RouteResult Server::on_request(const HttpRequest& request, HttpPeer& peer) {
         .started_at = started_at_,
         .last_stream =
             [this](std::string_view call_sid) {
-                const auto record = find_call(slab_, call_sid);
+                const auto record = find_call(slab_, entry_.region.load(), call_sid);
                 return record ? std::optional(LastStream{record->fate(), record->state.resumes}) : std::nullopt;
             },
         .problems = [this] { return problems(); },

@@ -100,6 +100,8 @@ private:
     void tell(PacketType type, std::uint32_t slot = no_slot, std::uint64_t call = 0, std::uint32_t arg = 0,
               int fd = -1);
     void adopt(const ControlPacket& packet, UniqueFd socket);
+    [[nodiscard]] bool unpack(const ControlPacket& packet);
+    void cut(const ControlPacket& packet, const UniqueFd& socket);
     void release(const ControlPacket& packet);
     void add_peer(std::unique_ptr<MediaPeer> peer);
     void on_call_done(MediaPeer& peer);
@@ -156,10 +158,12 @@ private:
     struct Parted {
         std::uint32_t slot;
         UniqueFd socket;
+        UniqueFd snapshot;  // On its way to the supervisor; empty: none was asked for.
     };
     // Released calls that nobody is known to carry yet, by serial number: should the supervisor die in the middle of a
     // hand-over, the connection lives here.
     std::map<std::uint64_t, Parted> parted_;
+    std::map<std::uint64_t, UniqueFd> snapshots_;  // Of calls that are about to be adopted, by serial number.
     const std::int64_t started_at_;
     std::uint32_t next_slot_ = 0;
     TimePoint next_sweep_{};

@@ -1,12 +1,15 @@
 // The server's calls: taking a slot, the life of a peer, and what the supervisor asks for them.
+#include <sys/socket.h>
 #include <time.h>
 
 #include "common/crash_point.hpp"
 #include "common/ensure.hpp"
+#include "common/io/memory_file.hpp"
 #include "common/io/socket_count.hpp"
 #include "common/log_line.hpp"
 #include "worker/call_adoption.hpp"
 #include "worker/call_record.hpp"
+#include "worker/call_snapshot.hpp"
 #include "worker/io/server.hpp"
 #include "worker/io/slot_pages.hpp"
 #include "worker/stream_token.hpp"
@@ -29,7 +32,9 @@ void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<co
     SlotEntry& entry = slab_.directory[*slot];
     const std::uint64_t call = slab_.next_call.fetch_add(1);
     CallHandle handle(slab_, *slot);
-    if (handle.state().fate == StreamFate::lost) {
+    if (entry.region.load() != entry_.region.load()) {
+        entry.region.store(entry_.region.load());  // The last call there was of another layout.
+    } else if (handle.state().fate == StreamFate::lost) {
         give_back_voice(slab_.slots[*slot]);  // Kept until now: the lost call might have come back for it.
     }
     handle.reset();
@@ -89,7 +94,7 @@ std::optional<ResumedCall> Server::resumed(std::string_view call_sid, std::strin
     }
     ResumedCall call;
     call.number = *number;
-    if (const auto record = find_call(slab_, call_sid)) {
+    if (const auto record = find_call(slab_, entry_.region.load(), call_sid)) {
         if (record->served) {
             supersede(slab_, record->slot);  // Half-open: Twilio has left it, we had not noticed.
         }
@@ -127,6 +132,9 @@ void Server::on_packet(const ControlPacket& packet, UniqueFd fd) {
     switch (packet.type) {
         case PacketType::adopt:
             return adopt(packet, std::move(fd));
+        case PacketType::snapshot:
+            snapshots_.insert_or_assign(packet.call, std::move(fd));
+            return;
         case PacketType::release:
             return release(packet);
         case PacketType::drain:
@@ -161,6 +169,10 @@ void Server::adopt(const ControlPacket& packet, UniqueFd socket) {
     parted_.erase(packet.call);  // It came back to us.
     entry_.slot_adopting.store(packet.slot, std::memory_order_release);
     CRASH_POINT(adopt_begin);
+    if ((packet.flags & packet_flag_foreign) != 0 || ((packet.flags & packet_flag_snapshot) != 0 && !unpack(packet))) {
+        entry_.slot_adopting.store(no_slot, std::memory_order_release);
+        return cut(packet, socket);
+    }
     // Without counts a call that its last worker let go of is exact by its record, and one whose worker died is lost.
     const bool lost = (packet.flags & packet_flag_lost) != 0;
     const bool counts = slab_.blind.load(std::memory_order_relaxed) == 0 && !lost;
@@ -187,6 +199,32 @@ void Server::adopt(const ControlPacket& packet, UniqueFd socket) {
     }
 }
 
+// Into our own memory of that slot, which becomes the call's with the last store.
+bool Server::unpack(const ControlPacket& packet) {
+    const auto came = snapshots_.extract(packet.call);
+    const auto bytes = came ? read_memory_file(came.mapped().get(), snapshot_bytes_max)
+                            : Result<std::vector<std::uint8_t>>(error(Errc::not_found, "no snapshot of the call came"));
+    const auto read = bytes ? read_snapshot(slab_, packet.slot, *bytes) : Result<void>(bytes.error());
+    if (!read) {
+        log_.line(log_line("adoption_failed", {{"slot", packet.slot}, {"cause", read.error().detail}}));
+        return false;
+    }
+    CRASH_POINT(adopt_unpacked);
+    slab_.directory[packet.slot].region.store(entry_.region.load());
+    return true;
+}
+
+// The slot's memory is none that any living program can read: the call ends.
+void Server::cut(const ControlPacket& packet, const UniqueFd& socket) {
+    log_.line(log_line("call_cut", {{"slot", packet.slot},
+                                    {"cause", "its worker died, and no build is left that can read its memory"}}));
+    ::shutdown(socket.get(), SHUT_RDWR);
+    SlotEntry& entry = slab_.directory[packet.slot];
+    entry.sid_key.store(0);  // Nobody can say what became of it.
+    tell(PacketType::call_closed, packet.slot, packet.call);
+    free_slot(entry, Clock::now());
+}
+
 void Server::release(const ControlPacket& packet) {
     const auto found = calls_.find(packet.slot);
     if (found == calls_.end() || !found->second || found->second->call() != packet.call) {
@@ -194,9 +232,13 @@ void Server::release(const ControlPacket& packet) {
     }
     CRASH_POINT(release_begin);
     link_->forget(packet.call);
-    parted_.insert_or_assign(packet.call, Parted{packet.slot, found->second->release()});
+    Parted& parted =
+        parted_.insert_or_assign(packet.call, Parted{packet.slot, found->second->release(), UniqueFd()}).first->second;
+    if ((packet.flags & packet_flag_snapshot) != 0) {
+        parted.snapshot = write_memory_file("agentlocator-call", write_snapshot(slab_, packet.slot));
+    }
     CRASH_POINT(release_untold);
-    tell(PacketType::call_released, packet.slot, packet.call);
+    tell(PacketType::call_released, packet.slot, packet.call, 0, parted.snapshot ? parted.snapshot.get() : -1);
     CRASH_POINT(released);
     remove_peer(packet.slot);
 }

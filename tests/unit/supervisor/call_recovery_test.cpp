@@ -105,6 +105,7 @@ private:
         }
         if (workers_.size() < 4) {
             slab().workers[worker].seat.store(worker + 1);
+            slab().workers[worker].region.store(0);
             workers_[worker] = {};
             workers_[worker].outbox.push_back(packet(PacketType::ready, no_slot, 0));
         }

@@ -24,7 +24,10 @@ ControlPacket packet(PacketType type, std::uint32_t slot, std::uint64_t call) {
 struct VaultUnderTest {
     VaultUnderTest() : file(*create_slab("test")), vault(*file.slab) {}
 
-    void ready(std::uint32_t worker) { vault.on_ready(worker, out); }
+    void ready(std::uint32_t worker, std::uint8_t region = 0) {
+        file.slab->workers[worker].region.store(region);
+        vault.on_ready(worker, out);
+    }
     void open(std::uint32_t worker, std::uint32_t slot, std::uint64_t call) {
         file.slab->directory[slot].owner.store(worker + 1);
         file.slab->directory[slot].call.store(call);
@@ -163,14 +166,21 @@ TEST_CASE("call_vault: a call whose second handler died is poison") {
     CHECK(t.vault.poisoned() == 1);
 }
 
-TEST_CASE("call_vault: what a dead worker claimed and never announced is freed") {
+TEST_CASE("call_vault: what a dead worker claimed and never announced is freed, and counted") {
     VaultUnderTest t;
     t.ready(0);
     t.file.slab->directory[7].owner.store(1);
     t.file.slab->directory[7].call.store(3);
+    t.file.slab->directory[8].owner.store(1);  // No connection yet.
+    t.open(0, 9, 4);                           // This one had ended, and was told of.
+    t.file.slab->directory[9].sid_key.store(5);
+    t.say(0, PacketType::call_closed, 9, 4);
     t.vault.on_died(0, t.out);
-    CHECK(t.file.slab->directory[7].owner.load() == no_worker);
-    CHECK(t.file.slab->directory[7].call.load() == 0);
+    for (std::uint32_t slot = 7; slot <= 9; ++slot) {
+        CHECK(t.file.slab->directory[slot].owner.load() == no_worker);
+        CHECK(t.file.slab->directory[slot].call.load() == 0);
+    }
+    CHECK(t.file.slab->calls_lost.load() == 1);
 }
 
 TEST_CASE("call_vault: late packets of an earlier call do not touch the slot's next one") {
@@ -313,4 +323,94 @@ TEST_CASE("call_vault: under a blind kernel the calls of a dead worker are lost,
     REQUIRE(commands.size() == 1);
     CHECK(commands[0].packet.slot == 11);
     CHECK(commands[0].packet.flags == packet_flag_lost);
+}
+
+TEST_CASE("call_vault: between two layouts calls travel with a snapshot") {
+    VaultUnderTest t;
+    t.ready(0);
+    t.open(0, 10, 1);
+    t.open(0, 11, 2);
+    t.ready(1, 1);
+    (void)t.take();
+    t.vault.on_leaving(0, t.out);
+    auto commands = t.take();
+    REQUIRE(commands.size() == 2);
+    CHECK(commands[0].packet.flags == packet_flag_snapshot);
+    // One comes with its snapshot, the other had been let go of before the other layout was known: it goes back.
+    ControlPacket released = packet(PacketType::call_released, 10, 1);
+    released.flags = packet_flag_snapshot;
+    t.vault.on_packet(0, released, t.out);
+    t.say(0, PacketType::call_released, 11, 2);
+    commands = t.take();
+    REQUIRE(commands.size() == 2);
+    CHECK(commands[0].worker == 1);
+    CHECK(commands[0].packet.flags == packet_flag_snapshot);
+    CHECK(commands[1].worker == 0);
+    CHECK(commands[1].packet.flags == 0);
+    t.say(0, PacketType::call_adopted, 11, 2);
+    commands = t.take();
+    REQUIRE(commands.size() == 1);  // And is asked for again.
+    CHECK(commands[0].packet.type == PacketType::release);
+    CHECK(commands[0].packet.flags == packet_flag_snapshot);
+}
+
+TEST_CASE("call_vault: a snapshot serves until the first adopter has made its memory the call's") {
+    VaultUnderTest t;
+    t.ready(0);
+    t.open(0, 10, 1);
+    t.ready(1, 1);
+    t.vault.on_leaving(0, t.out);
+    ControlPacket released = packet(PacketType::call_released, 10, 1);
+    released.flags = packet_flag_snapshot;
+    t.vault.on_packet(0, released, t.out);
+    t.vault.on_died(0, t.out);
+    t.ready(2, 1);
+    (void)t.take();
+    // It died before: the next one reads the same snapshot.
+    t.vault.on_died(1, t.out);
+    auto commands = t.take();
+    REQUIRE(commands.size() == 1);
+    CHECK(commands[0].worker == 2);
+    CHECK(commands[0].packet.flags == packet_flag_snapshot);
+    // It died behind it: the call is like any other of that layout.
+    t.ready(3, 1);
+    t.ready(4, 0);
+    t.file.slab->directory[10].region.store(1);
+    t.vault.on_died(2, t.out);
+    commands = t.take();
+    REQUIRE(commands.size() == 1);
+    CHECK(commands[0].worker == 3);
+    CHECK(commands[0].packet.flags == 0);
+}
+
+TEST_CASE("call_vault: what nobody living can read waits for a rescuer, or is given up") {
+    VaultUnderTest t;
+    t.ready(0);
+    t.open(0, 10, 1);
+    t.open(0, 11, 2);
+    t.ready(1, 1);
+    (void)t.take();
+    CHECK_FALSE(t.vault.region_to_rescue().has_value());
+    t.vault.on_died(0, t.out);
+    CHECK(t.take().empty());
+    REQUIRE(t.vault.region_to_rescue().has_value());
+    CHECK(*t.vault.region_to_rescue() == 0);
+    t.ready(2, 0);
+    auto commands = t.take();
+    REQUIRE(commands.size() == 2);
+    CHECK(commands[0].worker == 2);
+    CHECK_FALSE(t.vault.region_to_rescue().has_value());
+    t.vault.on_died(2, t.out);
+    (void)t.take();
+    t.vault.give_up(0, t.out);
+    commands = t.take();
+    REQUIRE(commands.size() == 2);
+    for (const VaultCommand& command : commands) {
+        CHECK(command.worker == 1);
+        CHECK(command.packet.flags == packet_flag_foreign);
+    }
+    CHECK_FALSE(t.vault.region_to_rescue().has_value());
+    // Nobody lives at all: they wait for their seat's next worker, as ever.
+    t.vault.on_died(1, t.out);
+    CHECK_FALSE(t.vault.region_to_rescue().has_value());
 }

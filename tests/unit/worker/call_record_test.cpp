@@ -27,24 +27,24 @@ void begin_call(CallSlab& slab, std::uint32_t slot, std::string_view sid, std::i
 
 TEST_CASE("call_record: the newest stream of a call, whoever has it, and after its end") {
     const SlabFile file = *create_slab("test");
-    CHECK_FALSE(find_call(*file.slab, "CA1").has_value());
+    CHECK_FALSE(find_call(*file.slab, 0, "CA1").has_value());
     begin_call(*file.slab, 9, "CA1", 100);
     begin_call(*file.slab, 4, "CA1", 200);
     begin_call(*file.slab, 7, "CA2", 300);
-    auto found = find_call(*file.slab, "CA1");
+    auto found = find_call(*file.slab, 0, "CA1");
     REQUIRE(found.has_value());
     CHECK(found->slot == 4);
     CHECK(found->served);
     CHECK(found->fate() == StreamFate::open);
     free_slot(file.slab->directory[4], now);
-    found = find_call(*file.slab, "CA1");
+    found = find_call(*file.slab, 0, "CA1");
     REQUIRE(found.has_value());
     CHECK(found->slot == 4);
     CHECK(found->fate() == StreamFate::lost);  // Nobody ended it: it died with its worker.
-    CHECK_FALSE(find_call(*file.slab, "CA3").has_value());
+    CHECK_FALSE(find_call(*file.slab, 0, "CA3").has_value());
     // The key alone is no proof.
     file.slab->directory[7].sid_key.store(sid_key("CA3"));
-    CHECK_FALSE(find_call(*file.slab, "CA3").has_value());
+    CHECK_FALSE(find_call(*file.slab, 0, "CA3").has_value());
 }
 
 TEST_CASE("call_record: a slot with a record of late is taken last") {
