@@ -25,6 +25,8 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+constexpr std::string_view no_answer = "the upgrade got no whole HTTP answer";
+
 }  // namespace
 
 WsClient::WsClient(std::string_view url, const std::vector<HttpHeader>& headers, Options options)
@@ -59,13 +61,14 @@ void WsClient::feed(std::string_view bytes, std::vector<WsEvent>& events) {
 }
 
 void WsClient::read_handshake(std::string_view bytes, std::vector<WsEvent>& events) {
+    heard_ = heard_ || !bytes.empty();
     std::size_t used = 0;
     while (used < bytes.size()) {
         std::size_t consumed = 0;
         const HttpParse parsed = handshake_.feed(bytes.substr(used), consumed);
         used += consumed;
         if (parsed == HttpParse::failed) {
-            fail(0, "the answer to the upgrade is not HTTP", events);
+            fail(0, no_answer, events);
             return;
         }
         if (parsed == HttpParse::complete) {
@@ -212,6 +215,8 @@ void WsClient::feed_end(std::vector<WsEvent>& events) {
     if (state_ == State::opening) {
         if (handshake_.feed_end() == HttpParse::complete) {
             judge_handshake(events);
+        } else if (heard_) {  // In whatever pieces it came: garbage is not told from an answer that was cut.
+            fail(0, no_answer, events);
         }
         if (state_ != State::opening) {
             return;

@@ -61,6 +61,7 @@ private:
     Options options_;
     std::string expected_accept_;
     HttpResponseParser handshake_;
+    bool heard_ = false;  // Anything of the answer to the upgrade.
     std::string input_;
     std::string message_;  // Fragments of the message in hand.
     std::uint8_t message_opcode_ = 0;

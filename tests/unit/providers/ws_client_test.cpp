@@ -128,6 +128,19 @@ TEST_CASE("ws_client: a wrong accept, no upgrade, an extension and no HTTP are f
     }
 }
 
+// Found by provider_socket_fuzz: at once it was no HTTP, in pieces a connection that was gone.
+TEST_CASE("ws_client: an answer that is not whole is the same failure in any split") {
+    for (const std::string_view answer : {"HP./T1T1 40+ X\r\nCon0+ X\r\nContent-Leng{}", "HTTP/1.1 101 Switching"}) {
+        for (const std::size_t step : {std::size_t{1}, std::size_t{2}, answer.size()}) {
+            WsClient client = make();
+            std::vector<WsEvent> events = feed(client, answer, step);
+            client.feed_end(events);
+            REQUIRE(events.size() == 1);
+            CHECK(events[0].kind == Kind::failed);
+        }
+    }
+}
+
 TEST_CASE("ws_client: broken frames end the connection, with the code RFC 6455 names") {
     const std::pair<std::string, char> wrong[] = {
         {frame(0xc1, "x"), '\xea'},                                 // A reserved bit: 1002.
