@@ -52,7 +52,7 @@ struct DeliveryOutcome {
 
 inline constexpr std::int64_t delivery_attempts_max = 12;  // With the pauses below: about an hour.
 [[nodiscard]] std::int64_t delivery_pause_ms(std::int64_t attempts);
-// While no provider can take a message that has waited so long: soon, so that a bridge that is back is used at once,
+// While the one provider a message may take cannot, and it has waited so long: soon, so that one that is back is used,
 // and not too often, because a phone may stay unlinked for days.
 [[nodiscard]] std::int64_t nobody_pause_ms(std::int64_t waited_ms);
 

@@ -108,3 +108,9 @@ TEST_CASE("delivery: pauses double up to ten minutes") {
     CHECK(delivery_pause_ms(11) == 600'000);
     CHECK(delivery_pause_ms(1000) == 600'000);
 }
+
+TEST_CASE("delivery: while nobody can take a message it is looked at soon, and seldom after a while") {
+    CHECK(nobody_pause_ms(0) == 500);
+    CHECK(nobody_pause_ms(60'000) == 6000);
+    CHECK(nobody_pause_ms(86'400'000) == 30'000);
+}

@@ -70,18 +70,23 @@ void OutboxThread::work(Database& database) {
         if (!due || !*due) {
             return;
         }
+        // While nobody can send nothing is touched, so that all of it goes at once when somebody can again.
+        const ProvidersNow can_send = providers();
+        if (!can_send.baileys && !can_send.twilio) {
+            return;
+        }
         const auto jobs =
             lease_outbox(database, owner_, now, now + std::chrono::milliseconds(lease).count(), jobs_at_once);
         if (!jobs || jobs->empty()) {
             return;
         }
         for (const OutboxJob& job : *jobs) {
-            deliver(database, job);
+            deliver(database, job, can_send);
         }
     }
 }
 
-void OutboxThread::deliver(Database& database, const OutboxJob& job) {
+void OutboxThread::deliver(Database& database, const OutboxJob& job, ProvidersNow can_send) {
     const std::int64_t now = wall_ms();
     const auto later = [&](std::int64_t at, const std::string& why, Attempt attempt = Attempt::made) {
         static_cast<void>(postpone_outbox(database, job.id, owner_, at, why, attempt));
@@ -95,7 +100,7 @@ void OutboxThread::deliver(Database& database, const OutboxJob& job) {
                                                                  .error = why,
                                                                  .at = wall_ms()}));
     };
-    const auto provider = choose_provider(job, providers(), now);
+    const auto provider = choose_provider(job, can_send, now);
     if (!provider) {
         return later(now + nobody_pause_ms(now - job.asked_at), "no provider can send now", Attempt::not_made);
     }

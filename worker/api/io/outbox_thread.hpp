@@ -36,7 +36,7 @@ public:
 private:
     void run();
     void work(Database& database);
-    void deliver(Database& database, const OutboxJob& job);
+    void deliver(Database& database, const OutboxJob& job, ProvidersNow can_send);
     [[nodiscard]] DeliveryOutcome send(Database& database, const OutboxJob& job, WhatsAppProvider provider) const;
     [[nodiscard]] DeliveryOutcome send_by_bridge(const OutboxJob& job) const;
     [[nodiscard]] DeliveryOutcome send_by_twilio(Database& database, const OutboxJob& job) const;
