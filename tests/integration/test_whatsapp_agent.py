@@ -16,12 +16,12 @@ import pytest
 from support import is_alive, wait_until
 from whatsapp_world import SLOW, Linked, World
 
-MESSAGES = int(os.environ.get("WHATSAPP_MESSAGES", "20"))
+MESSAGES = int(os.environ.get("WHATSAPP_MESSAGES", "16"))
 SEED = int(os.environ.get("WHATSAPP_SEED", time.time_ns() % 1_000_000))
 PEOPLE = 5
 PARTS = ("supervisor", "bridge", "worker0", "worker1")  # Each dies once at least.
 # A part dies after so many messages have passed, not after a time: a slow machine gets as much done between deaths.
-PASSED_MAX = int(os.environ.get("WHATSAPP_PASSED_MAX", "8"))
+PASSED_MAX = int(os.environ.get("WHATSAPP_PASSED_MAX", "10"))
 STUCK_S = int(os.environ.get("WHATSAPP_STUCK_S", "240"))  # Nothing moves: longer than the longest lease.
 
 
