@@ -171,7 +171,7 @@ void Speaking::fail(Sentence& sentence, const ProviderError& error, TimePoint no
         sentence.audio.erase(sentence.audio.size() - std::min(sentence.audio.size(), sentence.of_provider));
     }
     TtsProvider* next = sentence.walk.failed(error, sentence.of_provider > 0, now);
-    if (next == nullptr && sentence.received > 0) {
+    if (next == nullptr && sentence.received >= repeat_below) {  // Less is no sentence: the recorded one follows it.
         sentence.complete = true;
         return;
     }

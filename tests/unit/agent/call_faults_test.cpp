@@ -537,3 +537,33 @@ TEST_CASE("random: 1000 calls with failing services, interruptions, keys and tak
         call.end();
     }
 }
+
+TEST_CASE("fault: a voice that breaks off in its first syllable is followed by the recorded sentence") {
+    FakeCall call({.backup = false});
+    greet(call);
+    call.stt[0]->plans.queue = {heard("a flat")};
+    call.llm[0]->plans.queue = {thinks("Which city?")};
+    const std::size_t syllable = Speaking::repeat_below - 8;
+    call.tts[0]->plans.queue = {{{.kind = Step::Kind::audio, .text = std::string(syllable, 'a'), .after = 100ms},
+                                 {.kind = Step::Kind::fail, .after = 100ms, .error_class = server}}};
+    call.utter();
+    REQUIRE(call.answered(7s));
+    REQUIRE(call.said.size() == 1);
+    CHECK(call.said[0].text == recorded_apology(Language::english).text);
+    CHECK(call.said[0].bytes == syllable + recorded_apology(Language::english).mulaw.size());
+    goes_on(call);
+}
+
+TEST_CASE("fault: of a sentence that breaks off later, what was said is kept") {
+    FakeCall call({.backup = false});
+    greet(call);
+    call.stt[0]->plans.queue = {heard("a flat")};
+    call.llm[0]->plans.queue = {thinks("Which city?")};
+    call.tts[0]->plans.queue = {
+        {{.kind = Step::Kind::audio, .text = std::string(Speaking::repeat_below, 'a'), .after = 100ms},
+         {.kind = Step::Kind::fail, .after = 100ms, .error_class = server}}};
+    call.utter();
+    REQUIRE(call.answered(7s));
+    CHECK(call.said_text() == "Which city?");
+    goes_on(call);
+}
