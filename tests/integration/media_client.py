@@ -66,11 +66,14 @@ class MediaClient:
         self.response = head.decode()
         self.status = int(self.response.split()[1]) if self.response else 0
 
+    def close(self):
+        self.socket.close()
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.socket.close()
+        self.close()
 
     def send(self, payload, **how):
         self.socket.sendall(frame(payload, **how))

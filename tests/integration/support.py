@@ -207,3 +207,15 @@ def private_folder():
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def installation_environment(folder):
+    """The environment of an installation of its own: lock, runtime files, data and port apart from every other."""
+    return clean_environment(
+        AGENTLOCATOR_LOCK=folder / "lock",
+        AGENTLOCATOR_RUNTIME_DIR=folder / "run",
+        AGENTLOCATOR_DATA_DIR=folder / "data",
+        PORT=free_port(),
+        ENABLE_WA_BAILEYS="false",
+        ENABLE_SPEECH_HELPER="false",  # Of no use to most; those who talk turn it on.
+    )

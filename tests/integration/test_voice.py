@@ -1,6 +1,7 @@
 """Turn-taking of the real worker, in AI mode without services: the recorded prompts speak."""
 
 import base64
+import functools
 import json
 import math
 import os
@@ -43,6 +44,7 @@ def talk(seconds, level=6000, seed=1):
     return frames
 
 
+@functools.cache
 def line_noise(frames, seed=2):
     chance = random.Random(seed)
     return [base64.b64encode(bytes(to_mulaw(int(chance.gauss(0, 25))) for _ in range(160))).decode()

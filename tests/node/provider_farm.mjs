@@ -91,7 +91,7 @@ server.on("request", (request, response) => {
   request.on("end", () => {
     const body = Buffer.concat(parts);
     say({ event: request.method === "HEAD" ? "head" : "request", method: request.method, path, version: request.httpVersion, peer: request.socket.remotePort,
-      headers: request.headers, body: body.toString("utf8", 0, 4000), bytes: body.length });
+      headers: request.headers, body: body.toString("utf8", 0, 16000), bytes: body.length });
     answer(place, request, body, response).catch((problem) => {
       say({ event: "farm_fault", problem: String(problem) });
       if (!response.headersSent) response.writeHead(400, {});

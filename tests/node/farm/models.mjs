@@ -67,6 +67,9 @@ export async function chat(scenario, vendor, request, stream, response) {
     case "long":  // One sentence of sixty words.
       return stream([chunk({ role: "assistant", content: Array.from({ length: 60 }, (_, i) => `מילה${i}`).join(" ") + "." }), chunk({}, "stop"),
         "data: [DONE]\n\n"]);
+    case "long":  // One sentence of sixty words.
+      return stream([chunk({ content: Array.from({ length: 60 }, (_, i) => `מילה${i}`).join(" ") + "." }), chunk({}, "stop"),
+        "data: [DONE]\n\n"]);
     default:
       return stream(words);
   }

@@ -100,6 +100,14 @@ export async function speech(scenario, path, request, body, response, send) {
     }
     return response.end();
   }
+  if (scenario === "long") {  // Four times as fast as it is spoken, for a minute of speech at most.
+    response.writeHead(200, { "content-type": "audio/pcm" });
+    for (let second = 0; second < 60 && !response.destroyed; ++second) {
+      response.write(Buffer.alloc(48000));
+      await pause(250);
+    }
+    return response.end();
+  }
   if (scenario === "wav") return play(wav(Buffer.alloc(24000), { format: 1, rate: 24000, bits: 16 }), "audio/wav");
   if (path.endsWith("/audio/speech")) return play(Buffer.alloc(48000), "audio/pcm");
   if (path.endsWith("/cognitiveservices/v1")) {
