@@ -288,6 +288,9 @@ bool HttpClient::leaves_reset(const Exchange& exchange) const {
     if (version != CURL_HTTP_VERSION_NONE) {
         return version == CURL_HTTP_VERSION_2_0;
     }
+    if (!exchange.call.url.starts_with("https:")) {  // HTTP/2 is agreed upon by TLS only.
+        return false;
+    }
     const auto known = origins_.find(url_origin(exchange.call.url));
     return known == origins_.end() || !known->second.heard || known->second.http2;  // Not a word yet: likely.
 }
