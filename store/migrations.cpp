@@ -110,6 +110,7 @@ std::vector<Migration> make_migrations() {
              "CREATE TABLE conversations (business_id BIGINT NOT NULL, person TEXT NOT NULL, state TEXT NOT NULL, "
              "updated_at BIGINT NOT NULL, PRIMARY KEY (business_id, person))",
          }},
+        {4, "send limits", {"CREATE TABLE send_limits (name TEXT PRIMARY KEY, due_at BIGINT NOT NULL)"}},
     };
 }
 

@@ -10,6 +10,8 @@
 #include "common/log_line.hpp"
 #include "store/apply.hpp"
 #include "store/inbox.hpp"
+#include "store/phone.hpp"
+#include "store/send_limits.hpp"
 #include "worker/api/io/http_call.hpp"
 
 namespace agentlocator {
@@ -44,6 +46,7 @@ void OutboxThread::run() {
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
     ::pthread_setname_np(::pthread_self(), "outbox");
     std::unique_ptr<Database> database;
+    TimePoint prune_at = Clock::now() + prune_every;
     while (!stopping_.load()) {
         wake_.wait(look_every);
         static_cast<void>(wake_.take());
@@ -58,6 +61,10 @@ void OutboxThread::run() {
             LifeLock::for_each_dead(settings_.data_dir + "/leases", [&](const std::string& owner) {
                 return free_leases(*database, owner).has_value();
             });
+            if (Clock::now() >= prune_at) {
+                static_cast<void>(prune_send_limits(*database, wall_ms()));
+                prune_at = Clock::now() + prune_every;
+            }
             work(*database);
         }
     }
@@ -105,9 +112,16 @@ void OutboxThread::deliver(Database& database, const OutboxJob& job, ProvidersNo
         return later(now + nobody_pause_ms(now - job.asked_at), "no provider can send now", Attempt::not_made);
     }
     // The bridge has limits of its own (BAILEYS_SENDS_PER_MINUTE), which all workers share.
-    if (*provider == WhatsAppProvider::twilio &&
-        (!people_.allow(job.to, Clock::now()) || !numbers_.allow(job.from, Clock::now()))) {
-        return later(now + rate_pause_ms, "rate limit", Attempt::not_made);
+    if (*provider == WhatsAppProvider::twilio) {
+        const std::string& from = job.from.empty() ? settings_.twilio_whatsapp_number : job.from;
+        const auto allowed = take_send_limits(
+            database,
+            {{"twilio/person/" + job.to, person_every.count(), person_at_once},
+             {"twilio/number/" + normal_phone(from).value_or(from), number_every.count(), number_at_once}},
+            now);
+        if (!allowed || !*allowed) {
+            return later(now + rate_pause_ms, "rate limit", Attempt::not_made);
+        }
     }
     // Before it is handed over: whoever goes on after us must know where it may be already.
     if (!note_outbox_provider(database, job.id, owner_, to_string(*provider))) {

@@ -11,7 +11,6 @@
 #include "common/io/mailbox.hpp"
 #include "store/io/open_database.hpp"
 #include "worker/api/delivery.hpp"
-#include "worker/api/rate_limit.hpp"
 
 namespace agentlocator {
 
@@ -20,11 +19,13 @@ public:
     static constexpr auto look_every = std::chrono::seconds(1);  // For what other workers left.
     static constexpr auto lease = std::chrono::seconds(60);      // Longer than any request of ours takes.
     static constexpr std::int64_t jobs_at_once = 4;
-    // WhatsApp restricts numbers that write too much: so many at once, then one each so often.
-    static constexpr double number_burst = 5;
-    static constexpr auto number_every = std::chrono::seconds(3);
-    static constexpr double person_burst = 5;
-    static constexpr auto person_every = std::chrono::seconds(10);
+    // Through Twilio: WhatsApp restricts numbers that write too much. All workers and hosts together
+    // (store/send_limits); so many at once, then one each so often.
+    static constexpr std::int64_t number_at_once = 5;
+    static constexpr std::chrono::milliseconds number_every = std::chrono::seconds(3);
+    static constexpr std::int64_t person_at_once = 5;
+    static constexpr std::chrono::milliseconds person_every = std::chrono::seconds(10);
+    static constexpr auto prune_every = std::chrono::minutes(10);
 
     OutboxThread(Settings settings, DatabaseAddress database, std::string owner, std::function<void(std::string)> say);
     ~OutboxThread();
@@ -48,8 +49,6 @@ private:
     const std::function<void(std::string)> say_;
     Mailbox<int> wake_{1};
     std::atomic<bool> stopping_{false};
-    RateLimit numbers_{number_burst, number_every, 1024};
-    RateLimit people_{person_burst, person_every, 16'384};
     std::thread thread_;
 };
 
