@@ -2,17 +2,15 @@
 // What a business has set for itself, by channel: prompts, texts, accounts for payments. Every change is a new version
 // and the older ones are kept; the newest counts, and an empty one unsets. Channel "" is for all channels; what is set
 // for one channel counts there instead. A number that belongs to no business has nothing set: nobody else's is used.
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "store/named_values.hpp"
 #include "store/table.hpp"
 
 namespace agentlocator {
-
-using NamedValues = std::map<std::string, std::string, std::less<>>;
 
 // One name that may be set.
 struct BusinessSettingName {

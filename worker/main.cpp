@@ -21,6 +21,7 @@
 #include "common/log_line.hpp"
 #include "common/speech_message.hpp"
 #include "common/text.hpp"
+#include "store/io/business_directory.hpp"
 #include "store/io/janitor.hpp"
 #include "worker/agent/io/agent_thread.hpp"
 #include "worker/api/io/answer_thread.hpp"
@@ -207,13 +208,15 @@ int serve(const WorkerOptions& options) {
         janitor.emplace(settings, *database, store_name, say_later);
     }
     StoreRecorder records(store);
+    const BusinessDirectory businesses(*database, "voice");
     AgentChannel channel;
     const AgentThread agent(channel.agent(), settings, std::move(*files),
                             {.speech_socket = variable(speech_socket_variable),
                              .records = &records,
                              .metrics = slab->conversations,
                              .entry = slab->agents[worker],
-                             .log = [&](std::string_view line) { say_later(std::string(line)); }});
+                             .log = [&](std::string_view line) { say_later(std::string(line)); },
+                             .own_settings = [&](const std::string& called) { return businesses.find(called); }});
     VoiceConversation conversation(voice_rules(settings), *prompts, &channel.media(), &slab->conversations);
     Server server({.settings = settings,
                    .build = build_info(),

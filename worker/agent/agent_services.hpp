@@ -2,6 +2,7 @@
 // What all calls of an agent thread share: settings, the chains of services, the script, the doors outside. Outlives
 // the calls.
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "common/agent_settings.hpp"
 #include "worker/agent/call_control.hpp"
 #include "worker/agent/dialogue_script.hpp"
+#include "worker/agent/persona.hpp"
 #include "worker/agent/provider_chain.hpp"
 #include "worker/agent/record_store.hpp"
 
@@ -61,6 +63,8 @@ struct AgentServices {
     std::string prompt;                          // AGENT_PROMPT_FILE's text; empty: the shipped one.
     AgentMetrics& metrics;
     FaultLines faults{};
+    // What the business of that number has set for itself; empty: nothing is known of any. Never waits.
+    std::function<NamedValues(const std::string& called)> own_settings{};
 };
 
 }  // namespace agentlocator

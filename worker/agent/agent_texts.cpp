@@ -69,14 +69,14 @@ std::string thinking_text(const AgentSettings& settings, Language language) {
     return own.empty() ? std::string(agent_text(AgentText::thinking, language)) : own;
 }
 
-std::string system_prompt(const AgentServices& services, Language language, std::string_view caller,
+std::string system_prompt(const Persona& persona, AgentHost& host, Language language, std::string_view caller,
                           std::int64_t unix_ms, bool can_transfer) {
-    std::string prompt = fill_text(!services.prompt.empty()       ? std::string_view(services.prompt)
-                                   : language == Language::hebrew ? prompt_he
-                                                                  : prompt_en,
-                                   {{"business_name", services.settings.business_name},
-                                    {"of_business", of_business(services.settings, language)}});
-    const auto local = static_cast<std::time_t>(unix_ms / 1000 + services.host.utc_offset_minutes(unix_ms) * 60);
+    std::string prompt = fill_text(
+        !persona.prompt.empty()        ? std::string_view(persona.prompt)
+        : language == Language::hebrew ? prompt_he
+                                       : prompt_en,
+        {{"business_name", persona.settings.business_name}, {"of_business", of_business(persona.settings, language)}});
+    const auto local = static_cast<std::time_t>(unix_ms / 1000 + host.utc_offset_minutes(unix_ms) * 60);
     std::tm broken{};
     char text[64];
     if (::gmtime_r(&local, &broken) != nullptr && std::strftime(text, sizeof text, "%A %Y-%m-%d %H:%M", &broken) > 0) {

@@ -28,8 +28,8 @@ enum class AgentText : std::uint8_t {
 [[nodiscard]] std::string thinking_text(const AgentSettings& settings, Language language);
 
 // The shipped system prompt (AGENT_PROMPT_FILE replaces it), with what the model must know of this call.
-[[nodiscard]] std::string system_prompt(const AgentServices& services, Language language, std::string_view caller,
-                                        std::int64_t unix_ms, bool can_transfer);
+[[nodiscard]] std::string system_prompt(const Persona& persona, AgentHost& host, Language language,
+                                        std::string_view caller, std::int64_t unix_ms, bool can_transfer);
 
 // Everything that may be said word for word, for the voice to be rendered before the first call.
 [[nodiscard]] std::vector<std::string> fixed_sentences(const AgentServices& services, Language language);

@@ -15,17 +15,19 @@ std::optional<TimePoint> earlier(std::optional<TimePoint> a, std::optional<TimeP
 
 }  // namespace
 
-CallAgent::CallAgent(AgentServices& services, std::uint32_t slot, std::uint64_t call, std::function<void()> wake)
+CallAgent::CallAgent(AgentServices& services, std::uint32_t slot, std::uint64_t call, std::function<void()> wake,
+                     PersonaPtr persona)
     : services_(services),
+      persona_(persona ? std::move(persona) : make_persona(services.settings, services.prompt, {})),
       mailbox_(std::move(wake)),
       outbox_(slot, call),
-      language_(language_of(services.settings.language)),
+      language_(language_of(persona_->settings.language)),
       dialogue_(make_dialogue()),
       speaking_(services, mailbox_, outbox_, language_, [this] { return first_speech_value(); }),
       talk_walk_(services.realtime) {}
 
 bool CallAgent::can_transfer() const {
-    return !services_.settings.transfer_number.empty() && services_.control.missing().empty();
+    return !persona_->settings.transfer_number.empty() && services_.control.missing().empty();
 }
 
 bool CallAgent::understands() const {
@@ -42,10 +44,10 @@ Dialogue CallAgent::make_dialogue() const {
     DialogueCaller caller;
     caller.language = language_;
     caller.number = from_;
-    caller.business_name = services_.settings.business_name;
+    caller.business_name = persona_->settings.business_name;
     const std::string& own =
-        language_ == Language::hebrew ? services_.settings.greeting_he : services_.settings.greeting_en;
-    caller.greeting = own.empty() || own == "none" ? "" : greeting_text(services_.settings, language_);
+        language_ == Language::hebrew ? persona_->settings.greeting_he : persona_->settings.greeting_en;
+    caller.greeting = own.empty() || own == "none" ? "" : greeting_text(persona_->settings, language_);
     caller.understands = understands();
     caller.hears = caller.understands || Hearing::possible(services_, closed);
     caller.can_transfer = can_transfer();
@@ -153,7 +155,7 @@ void CallAgent::on_started(std::string_view payload, TimePoint now) {
     if (mode_ == Mode::script) {
         reply(dialogue_.open());
     } else {
-        if (std::string greeting = greeting_text(services_.settings, language_); !greeting.empty()) {
+        if (std::string greeting = greeting_text(persona_->settings, language_); !greeting.empty()) {
             say(std::move(greeting));
         }
         complete();
@@ -264,7 +266,7 @@ void CallAgent::on_thinking_hint(const ToAgentMessage& message) {
     // Not with another's voice into the pause of the one who talks.
     if (owed_ && !speaks && speaking_.idle() && !talk_) {
         // Not part of the history: it says nothing.
-        speaking_.say(message.turn, next_sentence(message.turn), thinking_text(services_.settings, language_));
+        speaking_.say(message.turn, next_sentence(message.turn), thinking_text(persona_->settings, language_));
     }
 }
 

@@ -32,11 +32,15 @@ namespace agentlocator {
 
 class CallAgent {
 public:
-    // `wake`: run() is wanted soon. The services outlive the call.
-    CallAgent(AgentServices& services, std::uint32_t slot, std::uint64_t call, std::function<void()> wake);
+    // `wake`: run() is wanted soon. The services outlive the call. Without a persona it is the installation's.
+    CallAgent(AgentServices& services, std::uint32_t slot, std::uint64_t call, std::function<void()> wake,
+              PersonaPtr persona = nullptr);
     ~CallAgent() { talk_walk_.cancelled(); }
     CallAgent(const CallAgent&) = delete;
     CallAgent& operator=(const CallAgent&) = delete;
+
+    // The number that was called, of call_started's or call_resumed's payload; empty: not known.
+    [[nodiscard]] static std::string called_number(std::string_view payload);
 
     void on_message(const ToAgentMessage& message, TimePoint now);
     void run(TimePoint now);
@@ -171,6 +175,7 @@ private:
     [[nodiscard]] Dialogue make_dialogue() const;
 
     AgentServices& services_;
+    const PersonaPtr persona_;
     EventMailbox mailbox_;
     Outbox outbox_;
     Language language_;

@@ -221,8 +221,8 @@ void CallAgent::complete(After after, std::string reason) {
 
 LlmRequest CallAgent::model_request() const {
     LlmRequest request;
-    request.messages =
-        history_.messages(system_prompt(services_, language_, from_, services_.host.unix_ms(), can_transfer()));
+    request.messages = history_.messages(
+        system_prompt(*persona_, services_.host, language_, from_, services_.host.unix_ms(), can_transfer()));
     request.tools = tool_specs(can_transfer());
     request.cache_key = call_sid_;
     return request;
@@ -508,7 +508,7 @@ void CallAgent::start_transfer(TimePoint now) {
     leaving_due_ = now + transfer_max;
     transfer_operation_ = mailbox_.new_operation();
     transfer_ = services_.control.update(
-        call_sid_, transfer_twiml(services_.settings.transfer_number),
+        call_sid_, transfer_twiml(persona_->settings.transfer_number),
         [this, id = transfer_operation_](std::string_view problem) {
             mailbox_.push({.kind = ServiceEvent::Kind::control_done, .operation = id, .text = std::string(problem)});
         });
@@ -541,8 +541,8 @@ SttConfig CallAgent::listening() const {
     }
     SttConfig config;
     config.language = code_of(language_);
-    if (!services_.settings.business_name.empty()) {
-        config.phrases.push_back(services_.settings.business_name);
+    if (!persona_->settings.business_name.empty()) {
+        config.phrases.push_back(persona_->settings.business_name);
     }
     return config;
 }

@@ -55,6 +55,20 @@ std::string CallAgent::memory() const {
     return text;
 }
 
+std::string CallAgent::called_number(std::string_view payload) {
+    const json document = json::parse(payload, nullptr, false);
+    const json* from = &document;
+    if (document.is_object() && document.contains("call")) {  // A memory.
+        from = &document["call"];
+    }
+    for (const char* name : {"to", "To", "called"}) {
+        if (from->is_object() && from->contains(name) && (*from)[name].is_string()) {
+            return (*from)[name].get<std::string>();
+        }
+    }
+    return {};
+}
+
 void CallAgent::remember() {
     std::string text = memory();
     if (text.size() <= agent_payload_max) {

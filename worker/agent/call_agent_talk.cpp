@@ -18,7 +18,8 @@ bool CallAgent::open_talk(RealtimeProvider* provider) {
         return false;
     }
     RealtimeConfig config;
-    config.instructions = system_prompt(services_, language_, from_, services_.host.unix_ms(), can_transfer());
+    config.instructions =
+        system_prompt(*persona_, services_.host, language_, from_, services_.host.unix_ms(), can_transfer());
     config.language = code_of(language_);
     config.tools = tool_specs(can_transfer());
     config.history = history_.messages({});

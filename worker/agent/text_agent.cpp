@@ -106,11 +106,12 @@ std::string written_text(std::string_view text) {
     return out;
 }
 
-TextAgent::TextAgent(AgentServices& services, TextQuestion question, std::function<void()> wake)
+TextAgent::TextAgent(AgentServices& services, TextQuestion question, std::function<void()> wake, PersonaPtr persona)
     : services_(services),
+      persona_(persona ? std::move(persona) : make_persona(services.settings, services.prompt, {})),
       question_(std::move(question)),
       mailbox_(std::move(wake)),
-      language_(language_of(services.settings.language)),
+      language_(language_of(persona_->settings.language)),
       slots_(slots_of(question_.lead)) {
     answer_.state = question_.state;
 }
@@ -143,7 +144,8 @@ void TextAgent::start(TimePoint now) {
     }
     ChatMessage system;
     system.role = ChatMessage::Role::system;
-    system.content = system_prompt(services_, language_, question_.phone, services_.host.unix_ms(), false);
+    system.content =
+        system_prompt(*persona_, services_.host, language_, question_.phone, services_.host.unix_ms(), false);
     system.content += writing_prompt;
     if (!slots_.empty()) {
         system.content += "\nKnown of them, as data: " + dump(slots_);
@@ -234,10 +236,10 @@ Dialogue TextAgent::make_dialogue() const {
     DialogueCaller caller;
     caller.language = language_;
     caller.number = question_.phone;
-    caller.business_name = services_.settings.business_name;
+    caller.business_name = persona_->settings.business_name;
     const std::string& own =
-        language_ == Language::hebrew ? services_.settings.greeting_he : services_.settings.greeting_en;
-    caller.greeting = own.empty() || own == "none" ? "" : greeting_text(services_.settings, language_);
+        language_ == Language::hebrew ? persona_->settings.greeting_he : persona_->settings.greeting_en;
+    caller.greeting = own.empty() || own == "none" ? "" : greeting_text(persona_->settings, language_);
     caller.hears = caller.understands = true;
     return {services_.dialogue, std::move(caller)};
 }

@@ -40,8 +40,8 @@ class TextAgent {
 public:
     enum class State : std::uint8_t { running, done, failed };
 
-    // `wake`: run() is wanted soon. The services outlive it.
-    TextAgent(AgentServices& services, TextQuestion question, std::function<void()> wake);
+    // `wake`: run() is wanted soon. The services outlive it. Without a persona it is the installation's.
+    TextAgent(AgentServices& services, TextQuestion question, std::function<void()> wake, PersonaPtr persona = nullptr);
     TextAgent(const TextAgent&) = delete;
     TextAgent& operator=(const TextAgent&) = delete;
 
@@ -67,6 +67,7 @@ private:
     void finish(std::string text);
 
     AgentServices& services_;
+    const PersonaPtr persona_;
     TextQuestion question_;
     EventMailbox mailbox_;
     Language language_;

@@ -8,6 +8,7 @@
 #include "store/phone.hpp"
 #include "store/queries.hpp"
 #include "worker/api/api_reply.hpp"
+#include "worker/api/business_api.hpp"
 #include "worker/digest.hpp"
 #include "worker/form.hpp"
 
@@ -261,6 +262,9 @@ RouteResult api_answer(const HttpRequest& request, std::string_view path, const 
     const Call call{request, path, context, query ? std::move(*query) : FormFields()};
     if (path == "/api/whatsapp/send") {
         return request.method == "POST" ? send(call) : RouteResult{.answer = api_error(405, "use POST")};
+    }
+    if (is_business_path(path)) {
+        return business_answer(request, path, context);
     }
     if (request.method != "GET") {
         return {.answer = api_error(405, "use GET")};

@@ -6,6 +6,7 @@
 //   POST /api/whatsapp/send            {to, message|text, provider?, business_id?, media_url?, idempotency_key?}
 //   GET  /api/whatsapp/messages        ?business_id= &direction= &status= &page= &per_page=
 //   GET  /api/whatsapp/conversations   /api/whatsapp/conversation/<phone>
+//   /api/businesses ...                worker/api/business_api
 #include <optional>
 #include <string>
 

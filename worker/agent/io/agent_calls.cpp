@@ -23,8 +23,13 @@ void AgentCalls::on_message(const ToAgentMessage& message, TimePoint now) {
             calls_.erase(found);
         }
         found = calls_.try_emplace(key).first;
-        found->second.agent =
-            std::make_unique<CallAgent>(services_, message.slot, message.call, [this, key] { wake(key); });
+        PersonaPtr persona;
+        if (services_.own_settings) {
+            persona = make_persona(services_.settings, services_.prompt,
+                                   services_.own_settings(CallAgent::called_number(message.payload)));
+        }
+        found->second.agent = std::make_unique<CallAgent>(
+            services_, message.slot, message.call, [this, key] { wake(key); }, std::move(persona));
     }
     if (found == calls_.end()) {
         return;

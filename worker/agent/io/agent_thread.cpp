@@ -99,7 +99,8 @@ void AgentThread::run() {
                            .tts = chains.tts(),
                            .realtime = chains.realtime(),
                            .prompt = files_.prompt,
-                           .metrics = options_.metrics};
+                           .metrics = options_.metrics,
+                           .own_settings = options_.own_settings};
     for (const std::string& note : chains.notes()) {
         host.line(note);
     }

@@ -26,6 +26,8 @@ struct AgentThreadOptions {
     AgentMetrics& metrics;                           // Of the installation.
     AgentEntry& entry;                               // Ours to write.
     std::function<void(std::string_view line)> log;  // From the agent thread; must not block.
+    // As AgentServices::own_settings.
+    std::function<NamedValues(const std::string& called)> own_settings{};
 };
 
 // What the agent reads from files, before any call.

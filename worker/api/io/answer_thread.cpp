@@ -8,6 +8,7 @@
 
 #include "common/io/wall_clock.hpp"
 #include "common/log_line.hpp"
+#include "store/business_settings.hpp"
 #include "worker/agent/io/service_chains.hpp"
 #include "worker/agent/io/system_host.hpp"
 #include "worker/api/answer_facts.hpp"
@@ -115,8 +116,14 @@ bool AnswerThread::take_more(AgentServices& services, std::list<Running>& runnin
             static_cast<void>(postpone_inbox(*open, job, parts_.owner, now + answer_pause_ms(job.attempts)));
             continue;
         }
-        running.push_back(
-            {job, std::make_unique<TextAgent>(services, question_of(job, *person), [this] { wake_.wake(); })});
+        const auto own = business_values(*open, job.business, "whatsapp");
+        if (!own) {
+            static_cast<void>(postpone_inbox(*open, job, parts_.owner, now + answer_pause_ms(job.attempts)));
+            continue;
+        }
+        running.push_back({job, std::make_unique<TextAgent>(
+                                    services, question_of(job, *person), [this] { wake_.wake(); },
+                                    make_persona(services.settings, services.prompt, *own))});
     }
     return !jobs->empty();
 }
