@@ -302,6 +302,12 @@ void CallVault::finish_restore(const std::function<void(std::uint32_t slot)>& lo
             place(slot, call, out);
         }
     }
+    // What a leaving worker was not yet told to let go of would end with it.
+    for (const auto& [worker, facts] : workers_) {
+        if (facts.leaving) {
+            on_leaving(worker, out);
+        }
+    }
 }
 
 // It died between claiming a slot and telling us of the call: nobody else knows that connection, and it died with it.

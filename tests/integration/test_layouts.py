@@ -9,11 +9,13 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from installation import done_lines, summary
 from media_client import MediaClient, media
 from support import BIN, clean_environment, wait_until
+from test_crash_points import INNOCENT_AFTER
 from test_upgrade import Upgradable, script
 
 CALLS = 20
@@ -38,6 +40,9 @@ class TwoLayouts(Upgradable):
         text = self.upgrade("--to", self.releases[name])
         assert "upgraded to build" in text
         assert self.folders() == {name} and self.folder_of_supervisor() == name
+
+    def obeyed(self, point):
+        wait_until(lambda: not (self.orders / point).exists(), f"nobody passed {point}")
 
     def all_kept(self, load):
         load.send(signal.SIGTERM)  # All callers hang up.
@@ -92,6 +97,49 @@ def test_a_rolled_back_upgrade_brings_the_calls_that_had_moved_back(place, folde
                    len(installation.ask()["workers"]) == 2 and
                    not any("good-worker" in os.readlink(f"/proc/{pid}/exe") for pid in installation.pids()),
                    "both workers are of the old build")
+        assert installation.ask()["calls"]["live"] == CALLS
+        installation.all_kept(load)
+
+
+def test_the_last_worker_of_a_layout_dies_and_its_calls_are_rescued(place, folder):
+    """It dies when it is told to let go, and no living worker can read what it carried: one of its build is started."""
+    with TwoLayouts(place, folder, workers=1) as installation, installation.load(seconds=120, calls=CALLS) as load:
+        all_live(installation)
+        (installation.orders / "release_begin").touch()
+        installation.upgrade("--to", installation.releases["second"])
+        installation.obeyed("release_begin")
+        installation.process.wait_for("event=rescuer_started")
+        wait_until(lambda: len(installation.ask()["workers"]) == 1 and installation.folders() == {"second"},
+                   "the rescuer has left")
+        assert installation.ask()["calls"]["live"] == CALLS
+        installation.all_kept(load)
+
+
+def test_deaths_on_the_way_from_layout_to_layout_lose_nothing(place, folder):
+    with TwoLayouts(place, folder) as installation, installation.load(seconds=120, calls=CALLS) as load:
+        all_live(installation)
+        for point, name in (("adopt_unpacked", "second"), ("release_untold", "first"), ("adopt_told", "second")):
+            given = time.monotonic()
+            (installation.orders / point).touch()
+            installation.upgrade("--no-wait", "--to", installation.releases[name])
+            installation.obeyed(point)
+            wait_until(lambda: (installation.ask() or {}).get("upgrade", {}).get("state") == "done" and
+                       len(installation.serving()) == 2 and len(installation.ask()["workers"]) == 2, "upgraded")
+            assert installation.folders() == {name}
+            time.sleep(max(0.0, given + INNOCENT_AFTER - time.monotonic()))
+        installation.all_kept(load)
+
+
+def test_the_supervisor_dies_while_two_layouts_live(place, folder):
+    with TwoLayouts(place, folder) as installation, installation.load(seconds=120, calls=CALLS) as load:
+        all_live(installation)
+        (installation.orders / "keeper_after_command").touch()
+        installation.upgrade("--no-wait", "--to", installation.releases["second"])
+        installation.obeyed("keeper_after_command")
+        installation.process.wait()
+        installation.start()  # Of the first release again: what the disk has.
+        wait_until(lambda: installation.folders() == {"first"} and len(installation.serving()) == 2 and
+                   len(installation.ask()["workers"]) == 2, "all workers are of the first build")
         assert installation.ask()["calls"]["live"] == CALLS
         installation.all_kept(load)
 

@@ -414,3 +414,23 @@ TEST_CASE("call_vault: what nobody living can read waits for a rescuer, or is gi
     t.vault.on_died(1, t.out);
     CHECK_FALSE(t.vault.region_to_rescue().has_value());
 }
+
+TEST_CASE("call_vault: what a leaving worker carries when its supervisor dies is asked for again") {
+    VaultUnderTest t;
+    t.file.slab->directory[10].owner.store(1);
+    t.file.slab->directory[10].call.store(1);
+    for (const std::uint32_t worker : {0U, 1U}) {
+        t.file.slab->workers[worker].seat.store(worker + 1);
+        t.file.slab->workers[worker].region.store(0);
+    }
+    t.vault.restore_worker(0, true, 2);
+    t.vault.restore_worker(1, false, 2);
+    t.vault.restore_call(0, {.slot = 10, .call = 1, .released = false}, t.out);
+    t.vault.finish_restore([](std::uint32_t) {}, t.out);
+    const auto commands = t.take();
+    REQUIRE(commands.size() == 1);
+    CHECK(commands[0].worker == 0);
+    CHECK(commands[0].packet.type == PacketType::release);
+    t.say(0, PacketType::call_released, 10, 1);
+    CHECK(t.take().at(0).worker == 1);
+}
