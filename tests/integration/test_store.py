@@ -20,9 +20,10 @@ def postgres():
         yield server
 
 
-def test_the_stores_own_tests_pass_on_postgresql(postgres):
+@pytest.mark.parametrize("tests", ["unit_store", "unit_payments"])
+def test_the_stores_own_tests_pass_on_postgresql(postgres, tests):
     run = subprocess.run(
-        [program("unit_store"), "--no-colors=true"],
+        [program(tests), "--no-colors=true"],
         env=clean_environment(STORE_TEST_DATABASE_URL=postgres.url),
         capture_output=True,
         text=True,
