@@ -85,7 +85,12 @@ class Bench:
                                            stderr=subprocess.STDOUT)
 
     def __enter__(self):
-        wait_until(lambda: len(self.workers()) == self.options.workers, "the workers do not start")
+        try:
+            wait_until(lambda: len(self.workers()) == self.options.workers,
+                       lambda: "the workers do not start:\n" + (self.folder / "log").read_text()[-3000:])
+        except AssertionError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -138,7 +143,7 @@ def report(options, load, metrics, left, cpu, services, log):
     # The log's figures hold everything: also what the fakes' timers and TLS on their side were late.
     whole = sorted(int(sent) - int(end) for end, sent in
                    re.findall(r"event=turn_answered .*?end_of_turn_ms=(\d+) .*?sent_ms=(\d+)", log))
-    nominal = 120 + 300 + 130
+    nominal = 120 + 300 + 2 * 20 + 130  # Transcript, first word, two more to the first clause, first sound.
     print(f"calls              {options.calls}, {load['calls_at_once_max']} at once, {load['calls_healthy']} healthy, "
           f"{load['calls_lost']} lost, {options.seconds:g} s each")
     print(f"turns answered     {turns:.0f} of {options.calls * cycles}; failed {metrics['agentlocator_turns_failed_total']:.0f}, "
@@ -151,8 +156,7 @@ def report(options, load, metrics, left, cpu, services, log):
               f"p99 {whole[int(0.99 * (len(whole) - 1))]} ms, of which the fakes' delays {nominal} ms "
               f"(their timers late by p50 {services['late_p50_ms']}, p99 {services['late_p99_ms']} ms each)")
     frames = load["media_received"]
-    print(f"holes heard        {load['underruns']} in {frames} messages: a frame is played when it is due, or "
-          f"{'never late' if load['underruns'] == 0 else 'see underruns'}")
+    print(f"holes heard        {load['underruns']} in {frames} frames; without one every frame is played when it is due")
     print(f"left over          {left[0]:.0f} calls, {left[1]:.0f} conversations")
     print(f"CPU                workers {100 * cpu / load['generator']['wall_ms'] * 1000:.0f} % of one core, "
           f"callers {100 * load['generator']['cpu_ms'] / load['generator']['wall_ms']:.0f} %, their clock late by at most "

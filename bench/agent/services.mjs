@@ -13,7 +13,8 @@ const [certificate, key, port] = process.argv.slice(2);
 const delays = { transcript: 120, first_token: 300, token: 20, first_audio: 130, audio: 50 };
 const sentences = ["Of course, I can help you with that.", "Which city are you looking in?"];
 const sentence_seconds = 2;
-const slice = Buffer.alloc(4000, 0x55);  // Half a second of sound each 50 ms: ten times real time.
+// Half a second of a buzz each 50 ms: ten times real time.
+const slice = Buffer.from(Array.from({ length: 4000 }, (_, i) => (i % 20 < 10 ? 0x2a : 0xaa)));
 
 const late = [];  // Of our own timers, in ms: what a busy fake adds to the figures.
 const after = (ms, what) => {

@@ -252,6 +252,9 @@ void CallAgent::settle_thinking(TimePoint now) {
         answer_->latency.llm = thinking_->provider();
     }
     while (auto sentence = thinking_->next_sentence()) {
+        if (!answer_->latency.first_sentence) {
+            answer_->latency.first_sentence = now;
+        }
         say(std::move(*sentence));
         said = true;
         if (answer_->characters >= services_.settings.answer_chars_max) {

@@ -15,16 +15,20 @@ std::int64_t TurnLatency::since_voice(const std::optional<TimePoint>& at) const 
     return at && last_voice ? std::max<std::int64_t>(1, to_ms(*at - *last_voice)) : 0;
 }
 
+// Stages overlap: a model may think about what the recogniser only believes so far. What they share counts once.
 Duration TurnLatency::services() const {
     Duration services{};
-    const auto add = [&](const std::optional<TimePoint>& from, const std::optional<TimePoint>& to) {
-        if (from && to && *to > *from) {
-            services += *to - *from;
+    std::optional<TimePoint> counted;  // Up to here.
+    for (const auto& [from, to] : {std::pair{end_of_turn, text},
+                                   {asked_model, first_sentence ? first_sentence : first_token},
+                                   {asked_voice, first_audio}}) {
+        if (!from || !to) {
+            continue;
         }
-    };
-    add(end_of_turn, text);
-    add(asked_model, first_token);
-    add(asked_voice, first_audio);
+        const TimePoint begin = counted ? std::max(*from, *counted) : *from;
+        services += std::max(Duration::zero(), *to - begin);
+        counted = counted ? std::max(*counted, *to) : *to;
+    }
     return services;
 }
 

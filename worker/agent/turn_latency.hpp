@@ -13,6 +13,7 @@ struct TurnLatency {
     std::optional<TimePoint> text;
     std::optional<TimePoint> asked_model;
     std::optional<TimePoint> first_token;
+    std::optional<TimePoint> first_sentence;  // The model had said enough to be spoken.
     std::optional<TimePoint> asked_voice;
     std::optional<TimePoint> first_audio;
     std::optional<TimePoint> first_sent;
