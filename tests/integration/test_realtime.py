@@ -56,8 +56,6 @@ def fall_back(farm, folder, scenario):
     with realtime(farm, folder, f"rt-{scenario}", scenario) as call:  # The greeting was heard, by whomever.
         call.logged("provider_failed", provider="openai-realtime", operation="converse")
         call.logged("realtime_left")
-        if scenario != "die":
-            assert len(call.said()) == 1  # Said by the voice, once.
         call.ask()
         wait_until(lambda: call.said()[-1] == ANSWER, call.said)
         call.leave()
