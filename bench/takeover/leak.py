@@ -105,7 +105,8 @@ def main():
             AGENTLOCATOR_DATA_DIR=folder / "data", PORT=support.free_port(), ENABLE_WA_BAILEYS="false")
         result = run(place, options.takeovers, options.calls, options.workers, options.seed)
     print(json.dumps(result, indent=1))
-    whole = result["calls_healthy"] == options.calls and result["calls_lost"] == 0
+    # A callback that a killed worker had taken makes a call unhealthy; its stream is judged by exact().
+    whole = result["calls_lost"] == 0 and result["calls_resumed"] == 0
     return 0 if whole and not result["leaks"] else 1
 
 
