@@ -100,20 +100,20 @@ void PaymentThreads::run(Desk& desk) {
     sigfillset(&all);
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
     ::pthread_setname_np(::pthread_self(), "payments");
+    const bool looks = desk.first && settings_.payments.enabled;
     TimePoint look_at = Clock::now() + look_every;
     while (!stopping_.load()) {
         for (const Waiting& waiting : desk.questions.take()) {
             answer(desk, waiting);
         }
-        if (desk.first && settings_.payments.enabled && Clock::now() >= look_at) {
-            look_up_open(desk);
+        if (Clock::now() >= look_at) {
+            if (looks) {
+                look_up_open(desk);
+            }
             look_at = Clock::now() + look_every;
         }
         if (!stopping_.load() && desk.questions.size() == 0) {
             desk.questions.wait(std::max(Duration::zero(), look_at - Clock::now()));
-        }
-        if (!desk.first) {
-            look_at = Clock::now() + look_every;
         }
     }
 }
