@@ -4,9 +4,12 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -18,6 +21,10 @@
 
 namespace agentlocator {
 namespace {
+
+// CLOSE_WAIT, LAST_ACK and CLOSING of the kernel's tcp_states.h: <netinet/tcp.h> has them, but a tcp_info without
+// counters.
+constexpr std::array<unsigned, 3> peer_has_shut{8, 9, 11};
 
 Error failed(const char* what) {
     return error(Errc::io,
@@ -54,8 +61,10 @@ Result<SocketCount> read_once(int fd) {
     if (::ioctl(fd, SIOCINQ, &unread) != 0) {
         return failed("SIOCINQ");
     }
+    // tcp(7) does not say so, prove_hang_up() does: the peer's FIN counts as a byte received, and never as one unread.
+    const bool hung_up = std::find(peer_has_shut.begin(), peer_has_shut.end(), info.tcpi_state) != peer_has_shut.end();
     return SocketCount{info.tcpi_bytes_acked + static_cast<std::uint64_t>(unsent),
-                       info.tcpi_bytes_received - static_cast<std::uint64_t>(unread)};
+                       info.tcpi_bytes_received - static_cast<std::uint64_t>(unread) - (hung_up ? 1U : 0U)};
 }
 
 struct LoopbackPair {
@@ -111,6 +120,25 @@ Result<void> prove_direction(int from, int to) {
     return {};
 }
 
+// The caller hangs up while bytes of his are unread: they are still all that is counted.
+Result<void> prove_hang_up(int caller, int server) {
+    constexpr int arrival_max_ms = 1000;
+    const auto before = count_socket(server);
+    pollfd waiting{server, POLLRDHUP, 0};
+    if (!before || ::shutdown(caller, SHUT_WR) != 0 || ::poll(&waiting, 1, arrival_max_ms) != 1) {
+        return before ? failed("a loopback connection") : before.error();
+    }
+    const auto after = count_socket(server);
+    if (!after) {
+        return after.error();
+    }
+    if (after->received != before->received) {
+        return error(Errc::io, "this kernel miscounts: a hang-up changes the bytes received by " +
+                                   std::to_string(after->received - before->received));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<void> prove_socket_counts() {
@@ -121,7 +149,10 @@ Result<void> prove_socket_counts() {
     if (const auto there = prove_direction(pair->caller.get(), pair->server.get()); !there) {
         return there;
     }
-    return prove_direction(pair->server.get(), pair->caller.get());
+    if (const auto back = prove_direction(pair->server.get(), pair->caller.get()); !back) {
+        return back;
+    }
+    return prove_hang_up(pair->caller.get(), pair->server.get());
 }
 
 Result<SocketCount> count_socket(int fd) {

@@ -6,10 +6,12 @@ The load is `agentlocator call --unique`: every frame has an id, so a loss, a re
 import os
 import random
 import signal
+import socket
 import time
 
 import pytest
 from installation import Installation, done_lines, summary
+from media_client import MediaClient, media
 from support import is_alive, wait_until
 
 CALLS = 40
@@ -61,6 +63,24 @@ def test_a_hung_worker_is_found_and_its_calls_go_on(place):
         os.kill(victim, signal.SIGSTOP)
         wait_until(lambda: not is_alive(victim), "the hung worker is killed")
         summary(load)
+
+
+def test_a_caller_who_hangs_up_while_nobody_carries_him_ends_like_any_other(place):
+    """His FIN lies in the kernel when the worker dies; the kernel counts it as a byte."""
+    with Installation(place, workers=1, HANG_TIMEOUT_MS="60000") as installation, \
+            MediaClient(installation.port) as client:
+        client.begin()
+        client.send(media())
+        while client.message()["event"] != "media":
+            pass
+        (worker,) = installation.serving()
+        os.kill(worker["pid"], signal.SIGSTOP)
+        client.send(media())
+        client.socket.shutdown(socket.SHUT_WR)
+        os.kill(worker["pid"], signal.SIGKILL)
+        installation.process.wait_for(r"WS_DONE sid=\S+ rx=2 ")
+        assert installation.status()["calls"]["lost"] == 0
+        assert "adoption_failed" not in installation.process.output
 
 
 def test_a_rolling_restart_moves_every_call(place):
