@@ -80,14 +80,15 @@ run_unit() {
     done
 }
 
-# The system's Python on purpose: the packages above are installed for that one.
+# Two files at a time: most of a test is waiting, and each installation has its own lock, port and folders. The system's
+# Python on purpose: the packages above are installed for that one.
 run_integration() {
     local filter=()
     [ -z "$word" ] || filter=(-k "$word")
     AGENTLOCATOR_BIN="$root/build/$preset/bin" PYTHONDONTWRITEBYTECODE=1 \
         run_counted "integration tests" "count_pytest${word:+_filtered}" \
         timeout -k 30 "$integration_seconds_max" /usr/bin/python3 -m pytest -p no:cacheprovider -q --color=no -ra \
-        --durations=10 "${filter[@]}" "$root/tests/integration"
+        -n 2 --dist loadfile --durations=10 "${filter[@]}" "$root/tests/integration"
 }
 
 # The bridge's packages, exactly those of its lock file.

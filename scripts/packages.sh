@@ -30,6 +30,7 @@ doctest-dev             unit tests
 python3                 integration tests
 python3-pytest          integration tests
 python3-pytest-timeout  a test that hangs fails, with the stack where it hung
+python3-pytest-xdist    two integration tests at a time
 gunicorn                the stale server, as it ran
 python3-eventlet        the stale server, as it ran
 python3-flask           the stale server, as it ran

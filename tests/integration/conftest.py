@@ -1,3 +1,4 @@
+import signal
 import sys
 from pathlib import Path
 
@@ -6,6 +7,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import support  # noqa: E402
+
+# pytest-xdist's processes ignore SIGINT, and so would every program started from one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
