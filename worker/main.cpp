@@ -1,5 +1,6 @@
 // agentlocator-worker: settings, descriptors, signals; then the server until it is drained.
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -252,6 +253,7 @@ int serve(const WorkerOptions& options) {
 
 int main(int argc, char** argv) {
     using namespace agentlocator;
+    ::prctl(PR_SET_NAME, "agentlocator-worker");  // Started through a descriptor it would be a number.
     int exit_status = 0;
     const auto options = parse_worker_options(argc, argv, exit_status);
     if (!options) {

@@ -10,6 +10,7 @@ slab. Exit code 0: no call and no frame was lost, and nothing grew.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -53,8 +54,9 @@ def disturb(installation, takeovers, chance, done):
             time.sleep(0.02)
         elif time.monotonic() >= next_kill:
             next_kill = time.monotonic() + INNOCENT_AFTER
-            os.kill(chance.choice(alive)["pid"], signal.SIGKILL)
-            done["kills"] += 1
+            with contextlib.suppress(ProcessLookupError):  # It left since.
+                os.kill(chance.choice(alive)["pid"], signal.SIGKILL)
+                done["kills"] += 1
         else:
             code, _ = support.ask_control(installation.run_dir, "POST", "/restart", {"target": "all", "rolling": True})
             done["rolled"] += code == 200
@@ -102,7 +104,8 @@ def main():
         folder = Path(name)
         place = support.clean_environment(
             AGENTLOCATOR_LOCK=folder / "lock", AGENTLOCATOR_RUNTIME_DIR=folder / "run",
-            AGENTLOCATOR_DATA_DIR=folder / "data", PORT=support.free_port(), ENABLE_WA_BAILEYS="false")
+            AGENTLOCATOR_DATA_DIR=folder / "data", PORT=support.free_port(), ENABLE_WA_BAILEYS="false",
+            ASAN_OPTIONS="quarantine_size_mb=0:thread_local_quarantine_size_kb=0")  # A sanitizer keeps what is freed.
         result = run(place, options.takeovers, options.calls, options.workers, options.seed)
     print(json.dumps(result, indent=1))
     # A callback that a killed worker had taken makes a call unhealthy; its stream is judged by exact().
