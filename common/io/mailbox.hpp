@@ -36,11 +36,13 @@ public:
             count_.fetch_sub(1, std::memory_order_relaxed);
             return false;
         }
-        Node* const node = new Node{std::move(letter), newest_.load(std::memory_order_relaxed)};
-        while (
-            !newest_.compare_exchange_weak(node->older, node, std::memory_order_release, std::memory_order_relaxed)) {
+        Node* older = newest_.load(std::memory_order_relaxed);
+        Node* const node = new Node{std::move(letter), older};
+        while (!newest_.compare_exchange_weak(older, node, std::memory_order_release, std::memory_order_relaxed)) {
+            node->older = older;
         }
-        if (node->older == nullptr) {  // The receiver may sleep; whoever comes behind needs not wake it again.
+        // The node is the receiver's from here on.
+        if (older == nullptr) {  // It may sleep; whoever comes behind needs not wake it again.
             wake();
         }
         return true;

@@ -2,6 +2,8 @@
 // at every log line, adopters that die too. The stream must come out byte for byte as if nothing had happened.
 #include "worker/call_adoption.hpp"
 
+#include <sys/mman.h>
+
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -115,6 +117,10 @@ struct World {
         file.slab->directory[slot].sent_base.store(1'000'000);
         file.slab->directory[slot].received_base.store(2'000'000);
     }
+    ~World() { ::munmap(file.slab, sizeof(CallSlab)); }  // Gigabytes of addresses each; thousands are made.
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
     [[nodiscard]] SocketCount counts() const {
         return {1'000'000 + kernel.outbound.size(), 2'000'000 + kernel.received};
     }
