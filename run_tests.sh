@@ -38,6 +38,7 @@ wants() { [ -z "$only" ] || [ "$only" = "$1" ]; }
 
 passed=0
 failed=0
+told=()  # What failed, said again at the end: a log is often cut to its last lines.
 output=$(mktemp)
 trap 'rm -f -- "$output"' EXIT
 
@@ -46,6 +47,7 @@ unit_seconds_max=300
 integration_seconds_max=2400
 node_seconds_max=900
 
+told_max=40            # Lines told again of one runner.
 pytest_nothing_left=5  # Its exit code when a filter leaves no test.
 
 # run_counted NAME COUNTER COMMAND...: shows the output as it comes, then adds what COUNTER reads from it. A runner that
@@ -59,13 +61,16 @@ run_counted() {
     counts=$("$counter" "$output") || counts=""
     read -r ok bad <<<"$counts"
     if [ -z "${bad:-}" ]; then
-        say "$name printed no count (exit code $code): one failure"
+        told+=("$name printed no count (exit code $code): one failure")
         ok=0 bad=1
     elif [ "$code" -eq "$pytest_nothing_left" ] && [ -n "$word" ]; then
         say "$name: no test is named like $word"
     elif [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; then
-        say "$name ended with exit code $code though its count says nothing failed: one failure"
+        told+=("$name ended with exit code $code though its count says nothing failed: one failure")
         bad=1
+    elif [ "$bad" -gt 0 ]; then
+        told+=("$name: $bad failed")
+        mapfile -t -O "${#told[@]}" told < <(grep -E '^(FAILED|ERROR|not ok|TEST CASE:) ' "$output" | head -n "$told_max")
     fi
     passed=$((passed + ok))
     failed=$((failed + bad))
@@ -104,7 +109,7 @@ ensure_bridge_packages() {
 run_node() {
     local filter=()
     if ! ensure_bridge_packages; then
-        say "npm could not install the bridge's packages: one failure"
+        told+=("npm could not install the bridge's packages: one failure")
         failed=$((failed + 1))
         return
     fi
@@ -120,7 +125,7 @@ if wants node || wants integration; then
     if ensure_node; then
         export PATH="$node_folder:$PATH"
     else
-        say "no Node: the bridge cannot be tested, which is one failure"
+        told+=("no Node: the bridge cannot be tested, which is one failure")
         failed=$((failed + 1))
     fi
 fi
@@ -131,12 +136,14 @@ if wants unit || wants integration; then
         ! wants unit || run_unit
         ! wants integration || run_integration
     else
+        told+=("the build failed: one failure")
         failed=$((failed + 1))
     fi
 fi
 if wants node && [ -n "${node_folder:-}" ]; then
     run_node
 fi
+for line in "${told[@]}"; do say "$line"; done
 say "took $((SECONDS - started)) s"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

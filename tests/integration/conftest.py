@@ -1,3 +1,4 @@
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,18 @@ import support  # noqa: E402
 
 # pytest-xdist's processes ignore SIGINT, and so would every program started from one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+kill_any = os.kill
+
+
+def kill_one(pid, number):
+    """A status tells pid 0 for a seat without a process; to kill(2) that is the group of whoever runs the tests."""
+    if pid <= 1:
+        raise ProcessLookupError(f"pid {pid} is no process of a test")
+    kill_any(pid, number)
+
+
+os.kill = kill_one
 
 
 @pytest.fixture

@@ -316,6 +316,15 @@ def test_runner_that_dies_or_counts_nothing_is_one_failure_each(checkout):
     done = run_unit_programs(checkout, unit_a=passing(3), unit_b="kill -SEGV $$", unit_c="exit 0", unit_d=passing(2) + "; exit 1")
     assert done.stdout.splitlines()[-1] == "5 passed, 3 failed"
     assert done.returncode == 1
+    last = done.stderr.splitlines()[-4:-1]  # Said again at the end, before the time it took.
+    assert [line.split()[1] for line in last] == ["unit_b", "unit_c", "unit_d"], done.stderr
+
+
+def test_what_failed_is_named_again_at_the_end(checkout):
+    unit_a = "echo 'TEST CASE:  slot: is freed once'; echo '[doctest] test cases: 2 | 1 passed | 1 failed | 0 skipped'; exit 1"
+    done = run_unit_programs(checkout, unit_a=unit_a, unit_b=passing(4))
+    assert [line.partition(": ")[2] for line in done.stderr.splitlines()[-3:-1]] == [
+        "unit_a: 1 failed", "TEST CASE:  slot: is freed once"]
 
 
 def test_failed_build_is_a_failure_with_a_count(checkout):

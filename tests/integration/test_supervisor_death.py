@@ -260,7 +260,8 @@ def test_what_a_slot_remembers_goes_on(place):
         for _ in range(2):
             before = worker_1()["pid"]
             os.kill(before, signal.SIGKILL)
-            wait_until(lambda: worker_1()["state"] == "serving" and worker_1()["pid"] != before, "it is replaced")
+            wait_until(lambda: (lambda worker: worker["state"] == "serving" and worker["pid"] != before)(worker_1()),
+                       "it is replaced")
         installation.kill()
         listed = installation.command("stale")
         assert len(re.findall(r"^adopts .*child \"[12]\" of the dead supervisor", listed, re.M)) == 2, listed
