@@ -2,7 +2,7 @@
 // The call slab: one shared-memory file that every worker maps and that outlives each of them.
 // Plain data and lock-free atomics; no pointers. The supervisor creates it and keeps the descriptor.
 //
-//   control: CallSlab header | entries of workers and agents | slot directory | log rings   one for the installation
+//   control: CallSlab header | entries of workers and agents | slot directory | log rings | marks   one for all
 //   memory:  staging areas | call slots                                      one region for each layout of it
 //
 // Builds may lay out the memory of calls differently: workers of each layout have a region of their own in the file,
@@ -92,6 +92,14 @@ struct alignas(64) SlotEntry {
     std::atomic<std::uint64_t> sent{0};  // Absolute position handed to the kernel; corrected after a crash.
 };
 
+// Which connection is the call's, in the kernel's own words: so that the socket can be taken out of a worker that
+// hangs. Written once, when the connection became a call's; it stays the same whoever has the call. A build that does
+// not know the table leaves zeros.
+struct SocketMark {
+    std::atomic<std::uint64_t> call{0};    // Whose mark it is, stored last; another's when SlotEntry::call differs.
+    std::atomic<std::uint64_t> cookie{0};  // SO_COOKIE: never reused while the machine runs.
+};
+
 // Received bytes of the slot in hand: the kept remainder first, then what recv delivered. Owned by one worker entry.
 struct alignas(4096) StagingArea {
     std::array<std::uint8_t, staging_bytes> bytes;
@@ -151,6 +159,7 @@ struct CallSlab {
     std::array<AgentEntry, worker_entries_max> agents;  // Of the worker with the same number.
     std::array<SlotEntry, call_slots_max> directory;
     std::array<LogRing, worker_entries_max> logs;
+    std::array<SocketMark, call_slots_max> marks;  // Of the slot with the same number.
     // From here on memory, mapped from one of the regions.
     std::array<StagingArea, worker_entries_max> staging;
     std::array<CallSlot, call_slots_max> slots;

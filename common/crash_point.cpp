@@ -29,9 +29,9 @@ Plan read_plan() {
 }
 
 // Taking the file away is atomic: of all processes that pass here, one dies for it.
-bool take_order(const char* folder, const char* name) {
+bool take_order(const char* folder, const char* name, const char* kind) {
     std::array<char, 512> path{};
-    const int size = std::snprintf(path.data(), path.size(), "%s/%s", folder, name);
+    const int size = std::snprintf(path.data(), path.size(), "%s/%s%s", folder, name, kind);
     return size > 0 && static_cast<std::size_t>(size) < path.size() && ::unlink(path.data()) == 0;
 }
 
@@ -40,8 +40,11 @@ bool take_order(const char* folder, const char* name) {
 void crash_point(const char* name) noexcept {
     static Plan plan = read_plan();
     static const char* const folder = std::getenv("AGENTLOCATOR_CRASH_DIR");
-    if ((plan.name == name && --plan.passes == 0) || (folder != nullptr && take_order(folder, name))) {
+    if ((plan.name == name && --plan.passes == 0) || (folder != nullptr && take_order(folder, name, ""))) {
         ::raise(SIGKILL);
+    }
+    if (folder != nullptr && take_order(folder, name, ".stop")) {
+        ::raise(SIGSTOP);
     }
 }
 

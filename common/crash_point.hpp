@@ -4,7 +4,8 @@
 // CRASH_POINT(name) ends the process by SIGKILL when a fault test asks for that point:
 //   AGENTLOCATOR_CRASH=name:N      on the N-th pass, in every process that has the variable;
 //   AGENTLOCATOR_CRASH_DIR=folder  whoever passes first while the file folder/name exists, and takes it away: exactly
-//                                  one death for each file, at any moment of a running load.
+//                                  one death for each file, at any moment of a running load;
+//                                  folder/name.stop: it hangs there instead, stopped by SIGSTOP.
 // POISON_POINT(bytes) ends it by SIGABRT when a caller's audio begins with poison_payload: a call that kills whoever
 // handles it.
 #include <cstdint>

@@ -141,6 +141,12 @@ Result<void> prove_hang_up(int caller, int server) {
 
 }  // namespace
 
+std::uint64_t socket_cookie(int fd) {
+    std::uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    return ::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
 Result<void> prove_socket_counts() {
     const auto pair = connect_loopback();
     if (!pair) {

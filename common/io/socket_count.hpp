@@ -15,6 +15,9 @@ struct SocketCount {
 // until two readings agree. Error: io, when the kernel lacks the counters or the socket is dead.
 [[nodiscard]] Result<SocketCount> count_socket(int fd);
 
+// The kernel's own name for a socket, the same through every descriptor and never given again (Linux 4.12). 0: none.
+[[nodiscard]] std::uint64_t socket_cookie(int fd);
+
 // Whether this kernel tells the truth: known bytes over a loopback connection, both directions, read and unread. Taken
 // once, at the start. Error: what was wrong, in words.
 [[nodiscard]] Result<void> prove_socket_counts();

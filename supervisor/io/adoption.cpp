@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +21,7 @@
 #include "common/log_line.hpp"
 #include "common/time.hpp"
 #include "supervisor/io/child_registry.hpp"
+#include "supervisor/io/hung_worker.hpp"
 #include "supervisor/io/process_table.hpp"
 
 namespace agentlocator {
@@ -103,6 +105,14 @@ private:
     UniqueFd listener_;
 };
 
+struct Collected {
+    UniqueFd slab;
+    UniqueFd listener;
+    std::vector<AdoptedChild> adopted;
+    std::vector<Adoption::Kept> kept;
+    std::vector<TakenDescriptors> taken;  // From workers that did not answer.
+};
+
 // The workers that should come, and what those that came have handed over.
 class Collection {
 public:
@@ -127,30 +137,40 @@ public:
         take_all();  // Of those that ended, too: what they had sent lies here, with the sockets.
     }
 
-    // What came to its end, with the slab and the listener of the first; the others are dead afterwards, and the calls
-    // they got to tell of are kept.
-    [[nodiscard]] std::vector<AdoptedChild> finish(UniqueFd& slab, UniqueFd& listener,
-                                                   std::vector<Adoption::Kept>& kept, const Report& report) {
-        std::vector<AdoptedChild> adopted;
+    // Who came to the end of his tale is adopted. The others are dead afterwards; the calls they got to tell of are
+    // kept, and from those that only hang everything is taken first.
+    void finish(Collected& all, const Report& report) {
         for (std::size_t i = 0; i < workers_.size(); ++i) {
             AdoptedChild& worker = workers_[i];
-            if (worker.told.complete() && same_slab(slab, descriptors_[i].slab)) {
-                if (!slab) {
-                    slab = std::move(descriptors_[i].slab);
+            if (worker.told.complete() && same_slab(all.slab, descriptors_[i].slab)) {
+                if (!all.slab) {
+                    all.slab = std::move(descriptors_[i].slab);
                 }
-                if (!listener) {
-                    listener = std::move(descriptors_[i].listener);
+                if (!all.listener) {
+                    all.listener = std::move(descriptors_[i].listener);
                 }
-                adopted.push_back(std::move(worker));
-            } else {
-                end(worker, report);
-                for (std::size_t told = 0; told < worker.sockets.size(); ++told) {
-                    const CallReport& call = worker.told.calls()[told];
-                    kept.push_back({call.slot, call.call, std::move(worker.sockets[told])});
-                }
+                all.adopted.push_back(std::move(worker));
+                continue;
+            }
+            TakenDescriptors taken;
+            if (!has_ended(worker.pidfd)) {
+                taken = take_descriptors(worker.record.pid, worker.pidfd);
+                end(worker, taken.problem, report);
+            }
+            for (std::size_t told = 0; told < worker.sockets.size(); ++told) {
+                const CallReport& call = worker.told.calls()[told];
+                all.kept.push_back({call.slot, call.call, std::move(worker.sockets[told])});
+            }
+            all.taken.push_back(std::move(taken));
+        }
+        for (TakenDescriptors& taken : all.taken) {
+            if (!all.slab) {
+                all.slab = std::move(taken.slab);
+            }
+            if (!all.listener) {
+                all.listener = std::move(taken.listener);
             }
         }
-        return adopted;
     }
 
 private:
@@ -228,13 +248,12 @@ private:
     }
 
     // It may still serve its calls; nobody else may be given them before it is dead.
-    static void end(const AdoptedChild& worker, const Report& report) {
-        if (!has_ended(worker.pidfd)) {
-            report(log_line("worker_not_adopted", {{"slot", worker.record.slot},
-                                                   {"pid", worker.record.pid},
-                                                   {"cause", "it did not hand back its calls in time; it is killed"}}));
-            ::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), SIGKILL, nullptr, 0U);
-        }
+    static void end(const AdoptedChild& worker, const std::string& problem, const Report& report) {
+        const std::string cause = "it did not hand back its calls in time; it is killed, and its calls " +
+                                  (problem.empty() ? "go on elsewhere" : "end: " + problem);
+        report(log_line("worker_not_adopted",
+                        {{"slot", worker.record.slot}, {"pid", worker.record.pid}, {"cause", cause}}));
+        ::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), SIGKILL, nullptr, 0U);
         pollfd ready{worker.pidfd.get(), POLLIN, 0};
         (void)::poll(&ready, 1, static_cast<int>(kill_max.count()));
     }
@@ -244,35 +263,8 @@ private:
     std::vector<Descriptors> descriptors_;
 };
 
-}  // namespace
-
-std::vector<std::int64_t> Adoption::pids() const {
-    std::vector<std::int64_t> list;
-    for (const AdoptedChild& worker : workers) {
-        list.push_back(worker.record.pid);
-    }
-    if (bridge) {
-        list.push_back(bridge->record.pid);
-    }
-    return list;
-}
-
-Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bool want_bridge, Heritage* heritage,
-                                              const Report& report) {
-    const ChildRecords records = orphans_of(runtime_dir);
-    Adoption adoption;
-    adoption.instance = records.instance;
-    UniqueFd slab;
-    UniqueFd listener;
-    if (heritage != nullptr) {
-        slab = duplicate(heritage->slab);  // The original stays with the heritage: we may have to turn back.
-        listener = duplicate(heritage->listener);
-    }
-    if (slab) {
-        if (const auto readable = map_slab(slab.get()); !readable) {
-            return readable.error();
-        }
-    }
+// The workers among them; the bridge becomes the adoption's, and the speech helper is ended.
+std::vector<AdoptedChild> sort_orphans(const ChildRecords& records, bool want_bridge, Adoption& adoption) {
     std::vector<AdoptedChild> expected;
     for (const ChildRecord& record : records.children) {
         adoption.last_serial = std::max(adoption.last_serial, record.serial);
@@ -298,6 +290,38 @@ Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bo
             expected.push_back(std::move(child));
         }
     }
+    return expected;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> Adoption::pids() const {
+    std::vector<std::int64_t> list;
+    for (const AdoptedChild& worker : workers) {
+        list.push_back(worker.record.pid);
+    }
+    if (bridge) {
+        list.push_back(bridge->record.pid);
+    }
+    return list;
+}
+
+Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bool want_bridge, Heritage* heritage,
+                                              const Report& report) {
+    const ChildRecords records = orphans_of(runtime_dir);
+    Adoption adoption;
+    adoption.instance = records.instance;
+    Collected all;
+    if (heritage != nullptr) {
+        all.slab = duplicate(heritage->slab);  // The original stays with the heritage: we may have to turn back.
+        all.listener = duplicate(heritage->listener);
+    }
+    if (all.slab) {
+        if (const auto readable = map_slab(all.slab.get()); !readable) {
+            return readable.error();
+        }
+    }
+    std::vector<AdoptedChild> expected = sort_orphans(records, want_bridge, adoption);
     if (!expected.empty()) {
         Gate gate(runtime_dir);
         if (const auto opened = gate.open(); !opened) {
@@ -306,21 +330,29 @@ Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bo
         CRASH_POINT(adoption_open);
         Collection collection(gate, std::move(expected));
         collection.run(Clock::now() + answer_max);
-        adoption.workers = collection.finish(slab, listener, adoption.kept, report);
+        collection.finish(all, report);
+        adoption.workers = std::move(all.adopted);
+        adoption.kept = std::move(all.kept);
     }
-    if (slab) {
+    if (all.slab) {
         // A slab of another layout stays with the build that made it: its workers go on serving.
-        const auto mapped = map_slab(slab.get());
+        const auto mapped = map_slab(all.slab.get());
         if (!mapped) {
             return mapped.error();
         }
-        adoption.slab = {std::move(slab), *mapped};
+        adoption.slab = {std::move(all.slab), *mapped};
         adoption.instance = (*mapped)->instance.data();
-        adoption.listener = describe_socket(std::move(listener));
+        adoption.listener = describe_socket(std::move(all.listener));
         adoption.listener.activated = heritage != nullptr && heritage->document.activated;
     }
-    if (adoption.workers.empty() && !adoption.bridge && heritage == nullptr) {
+    if (adoption.slab.slab == nullptr && !adoption.bridge && heritage == nullptr) {
         return std::optional<Adoption>();
+    }
+    for (TakenDescriptors& taken : all.taken) {
+        if (adoption.slab.slab != nullptr) {
+            std::ranges::move(calls_among(*adoption.slab.slab, std::move(taken.sockets)),
+                              std::back_inserter(adoption.kept));
+        }
     }
     for (std::size_t i = 0; heritage != nullptr && i < heritage->sockets.size(); ++i) {
         const KeptSocket& socket = heritage->document.sockets[i];

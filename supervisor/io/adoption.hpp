@@ -37,7 +37,7 @@ struct Adoption {
         std::uint64_t call = 0;
         UniqueFd socket;
     };
-    std::vector<Kept> kept;         // Across an exec of ours.
+    std::vector<Kept> kept;         // Across an exec of ours, or taken out of a worker that hung.
     std::uint64_t last_serial = 0;  // Of all that were recorded, the dead as well.
 
     [[nodiscard]] std::vector<std::int64_t> pids() const;
@@ -47,8 +47,8 @@ using Report = std::function<void(const std::string& line)>;
 
 // `heritage`: what we kept across an exec; the workers then come from our own former self, and nothing of theirs was
 // ever without a holder. Nothing: nobody is left. An error: workers live, but this build cannot take their calls over;
-// they go on without us. A worker that does not answer in time hangs, and is killed, so that its calls are served by
-// nobody twice.
+// they go on without us. A worker that does not answer in time hangs: its sockets are taken from it, and it is killed,
+// so that its calls are served by nobody twice.
 [[nodiscard]] Result<std::optional<Adoption>> adopt_orphans(const std::string& runtime_dir, bool want_bridge,
                                                             Heritage* heritage, const Report& report);
 

@@ -236,6 +236,7 @@ void count_generation(CallSlab& slab, const std::optional<Heritage>& heritage) {
 int run_locked(const RunOptions& options, RunContext context, NotifyClient& notify, PublicSocket activated,
                const std::optional<LockRecord>& previous, OwnLock lock) {
     const Settings settings = context.loaded.parsed.settings;
+    raise_descriptor_limit();  // First of all: what is handed back may be more than a shell's limit.
     std::vector<std::string> adoption_lines;
     std::optional<Heritage>& heritage = context.heritage;
     auto adopted = adopt_orphans(settings.runtime_dir, context.bridge_detail.empty(), heritage ? &*heritage : nullptr,
@@ -277,7 +278,6 @@ int run_locked(const RunOptions& options, RunContext context, NotifyClient& noti
         context.problems.push_back({"no_subreaper", "the kernel does not make us the parent of orphans",
                                     "a daemon that a child starts may outlive a stop; see `agentlocator stale`"});
     }
-    raise_descriptor_limit();
 
     const auto logs = std::make_unique<LogService>(
         LogFileLimits{settings.data_dir + "/logs", settings.log_bytes_max, settings.log_files}, STDOUT_FILENO,

@@ -41,8 +41,12 @@ class Mortal(Installation):
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def start(self):
-        self.process = Process([self.binary(), "run"], env=self.environment)
+    def start(self, limit=None):
+        """`limit`: how many descriptors the shell it is started from allows."""
+        argv = [self.binary(), "run"]
+        if limit is not None:
+            argv = ["sh", "-c", f'ulimit -Sn {limit}; exec "$0" run', self.binary()]
+        self.process = Process(argv, env=self.environment)
         self.processes.append(self.process)
 
     def ask(self):

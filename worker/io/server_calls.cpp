@@ -48,6 +48,8 @@ void Server::on_stream(UniqueFd socket, const AcceptStream& stream, std::span<co
     opened.open(stream.response, {reinterpret_cast<const std::uint8_t*>(behind.data()), behind.size()},
                 static_cast<WsMode>(slab_.mode.load(std::memory_order_relaxed)));
     CRASH_POINT(before_call_opened);
+    slab_.marks[*slot].cookie.store(socket_cookie(fd));
+    slab_.marks[*slot].call.store(call);
     tell(PacketType::call_opened, *slot, call, 0, fd);
     CRASH_POINT(after_call_opened);
     entry_.calls_served.fetch_add(1, std::memory_order_relaxed);
