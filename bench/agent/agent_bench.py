@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Many AI calls at once against fakes of services with realistic delays: what we ourselves add to an answer, whether any
-caller hears a hole, whether any call is left over. Run by hand, with a release build, nothing else running:
+"""Many AI calls at once against fakes of services with realistic delays: what we ourselves add to an answer, whether each
+frame comes in time, whether any call is stuck. Run by hand, with a release build, nothing else running:
 
     cmake --preset release && cmake --build --preset release
     /usr/bin/python3 bench/agent/agent_bench.py --calls 200 --seconds 120
@@ -8,7 +8,11 @@ caller hears a hole, whether any call is left over. Run by hand, with a release 
 
 Each caller asks a question of 1.5 s every 12 s and hears an answer of two sentences, 4 s. Our own share is told by the
 workers: from the frame that ended the question to the first frame of the answer, minus the time in which a service had
-work of ours in hand. Holes are told by the callers, who play what they get as Twilio does.
+work of ours in hand. Pacing is told by the callers, who play what they get as Twilio does (supervisor/call/pacing.hpp): a
+frame is late by how long after the moment it was due in that buffer it came, which is when a hole is heard. A call is
+stuck when its caller hears nothing for two questions in a row, or when it is left over after he hung up.
+
+Progress goes to stderr. Ends by itself, with 1 when a goal was missed; SIGINT and SIGTERM clean up, too.
 """
 
 import argparse
@@ -33,6 +37,9 @@ from support import free_port, installation_environment, wait_until  # noqa: E40
 from test_voice import talk  # noqa: E402
 
 QUESTION_S, CYCLE_S = 1.5, 12.0
+SILENCE_MAX_S = 2 * CYCLE_S  # One answer missing is 20 s.
+PROGRESS_S = 15
+LATE_P99_MAX_MS, OWN_P50_MAX, OWN_P99_MAX = 5, "0.002", "0.01"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -80,6 +87,7 @@ class Bench:
             "ELEVENLABS_API_KEY": "xi-bench", "ELEVENLABS_BASE_URL": f"https://127.0.0.1:{port}",
             "ELEVENLABS_VOICE_ID": "bench", "VOICE_STT_CHAIN": "deepgram", "VOICE_LLM_CHAIN": "openai",
             "VOICE_TTS_CHAIN": "elevenlabs"}
+        self.callers = None
         self.log = open(folder / "log", "w")
         self.supervisor = subprocess.Popen([self.bin / "agentlocator", "run"], env=self.environment, stdout=self.log,
                                            stderr=subprocess.STDOUT)
@@ -94,6 +102,9 @@ class Bench:
         return self
 
     def __exit__(self, *_):
+        if self.callers is not None and self.callers.poll() is None:
+            self.callers.kill()
+            self.callers.wait(10)
         self.supervisor.send_signal(signal.SIGTERM)
         self.supervisor.wait(60)
         self.services.send_signal(signal.SIGTERM)
@@ -114,13 +125,30 @@ class Bench:
     def call(self):
         write_caller(self.folder / "caller.wav", self.options.seconds)
         rate = self.options.calls / min(CYCLE_S, self.options.seconds / 4)  # So that questions are spread evenly.
-        done = subprocess.run(
-            [self.bin / "agentlocator-call", "--url", f"http://127.0.0.1:{self.port}", "--calls", str(self.options.calls),
-             "--rate", f"{rate:.1f}", "--wav", str(self.folder / "caller.wav"), "--seconds", str(self.options.seconds),
-             "--json", "--quiet", "--expect", "none"],
-            env=self.environment, capture_output=True, text=True)
-        assert done.stdout.startswith("{"), done.stdout + done.stderr
-        return json.loads(done.stdout)
+        with open(self.folder / "callers.json", "w") as out:
+            self.callers = subprocess.Popen(
+                [self.bin / "agentlocator-call", "--url", f"http://127.0.0.1:{self.port}",
+                 "--calls", str(self.options.calls), "--rate", f"{rate:.1f}", "--wav", str(self.folder / "caller.wav"),
+                 "--seconds", str(self.options.seconds), "--silence-max", str(SILENCE_MAX_S), "--json", "--quiet",
+                 "--expect", "none"], env=self.environment, stdout=out)
+        began = time.monotonic()
+        longest = self.options.calls / rate + self.options.seconds + 60  # Beginning, speaking, and the end of calls.
+        while True:
+            try:
+                self.callers.wait(PROGRESS_S)
+                break
+            except subprocess.TimeoutExpired:
+                passed = time.monotonic() - began
+                assert passed < longest, f"the callers do not end, {passed:.0f} s after they began"
+                self.tell(passed)
+        text = (self.folder / "callers.json").read_text()
+        assert text.startswith("{"), f"the callers ended with {self.callers.returncode}: {text}"
+        return json.loads(text)
+
+    def tell(self, passed):
+        metrics = self.metrics()
+        print(f"{passed:5.0f} s  {metrics['agentlocator_calls']:.0f} calls, {metrics['agentlocator_turns_total']:.0f} turns "
+              f"answered, {metrics['agentlocator_turns_failed_total']:.0f} failed", file=sys.stderr, flush=True)
 
 
 def share_below(metrics, stage, bound):
@@ -138,6 +166,7 @@ def percentile(metrics, stage, share):
 
 
 def report(options, load, metrics, left, cpu, services, log):
+    """Prints the table; returns the goals that were missed."""
     cycles = max(1, int((options.seconds - 4) / CYCLE_S))
     turns = metrics["agentlocator_turns_total"]
     # The log's figures hold everything: also what the fakes' timers and TLS on their side were late.
@@ -146,6 +175,8 @@ def report(options, load, metrics, left, cpu, services, log):
     nominal = 120 + 300 + 2 * 20 + 130  # Transcript, first word, two more to the first clause, first sound.
     print(f"calls              {options.calls}, {load['calls_at_once_max']} at once, {load['calls_healthy']} healthy, "
           f"{load['calls_lost']} lost, {options.seconds:g} s each")
+    print(f"stuck              {load['calls_stuck']} silent for over {SILENCE_MAX_S:g} s (longest silence "
+          f"{load['pacing']['silence_max_ms'] / 1000:.1f} s); left over {left[0]:.0f} calls, {left[1]:.0f} conversations")
     print(f"turns answered     {turns:.0f} of {options.calls * cycles}; failed {metrics['agentlocator_turns_failed_total']:.0f}, "
           f"interrupted {metrics['agentlocator_turns_interrupted_total']:.0f}")
     print(f"our own share      p50 <= {percentile(metrics, 'own', 0.5)}, p99 <= {percentile(metrics, 'own', 0.99)}; "
@@ -156,12 +187,23 @@ def report(options, load, metrics, left, cpu, services, log):
               f"p99 {whole[int(0.99 * (len(whole) - 1))]} ms, of which the fakes' delays {nominal} ms "
               f"(their timers late by p50 {services['late_p50_ms']}, p99 {services['late_p99_ms']} ms each)")
     frames = load["media_received"]
-    print(f"holes heard        {load['underruns']} in {frames} frames; without one every frame is played when it is due")
-    print(f"left over          {left[0]:.0f} calls, {left[1]:.0f} conversations")
-    print(f"CPU                workers {100 * cpu / load['generator']['wall_ms'] * 1000:.0f} % of one core, "
-          f"callers {100 * load['generator']['cpu_ms'] / load['generator']['wall_ms']:.0f} %, their clock late by at most "
-          f"{load['generator']['clock_late_max_ms']:.1f} ms")
+    late, lead = load["pacing"]["late_ms"], load["pacing"]["lead_ms"]
+    print(f"frames late by     p50 {late['p50']:g}, p99 {late['p99']:g}, p99.9 {late['p999']:g}, max {late['max']:g} ms, of "
+          f"{late['count']} frames ({frames} media); {load['underruns']} holes heard")
+    print(f"ahead by           at least {lead['min']} ms a second into an answer, p1 {lead['p1']}, p50 {lead['p50']}, "
+          f"never more than {lead['max']} ms")
+    share = {name: 100 * seconds / load["generator"]["wall_ms"] * 1000
+             for name, seconds in [*cpu.items(), ("callers", load["generator"]["cpu_ms"] / 1000)]}
+    print(f"CPU of one core    workers {share['workers']:.0f} %, callers {share['callers']:.0f} %, fakes "
+          f"{share['services']:.0f} %; the callers' clock late by at most {load['generator']['clock_late_max_ms']:.1f} ms")
     print(f"violations         {load['violations'] or 'none'} {load['first_reason']}")
+    goals = {f"frames late by p99 {LATE_P99_MAX_MS} ms at most": late["p99"] <= LATE_P99_MAX_MS,
+             "no hole": load["underruns"] == 0,
+             "no stuck call": load["calls_stuck"] == 0 and left == (0, 0),
+             "every call healthy": load["calls_healthy"] == options.calls,
+             "our own share: p50 2 ms, p99 10 ms at most": share_below(metrics, "own", OWN_P50_MAX) >= 0.5
+             and share_below(metrics, "own", OWN_P99_MAX) >= 0.99}
+    return [name for name, reached in goals.items() if not reached]
 
 
 def main():
@@ -172,13 +214,15 @@ def main():
     parser.add_argument("--bin", default=str(ROOT / "build" / "release" / "bin"))
     parser.add_argument("--keep", action="store_true", help="keep the folder with the log")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     folder = Path(tempfile.mkdtemp(prefix="al-bench-", dir="/tmp"))
     try:
         with Bench(options, folder) as bench:
             pids = bench.workers()
-            before = cpu_seconds(pids)
+            groups = {"workers": pids, "services": [bench.services.pid]}
+            before = {name: cpu_seconds(group) for name, group in groups.items()}
             load = bench.call()
-            cpu = cpu_seconds(pids) - before
+            cpu = {name: cpu_seconds(group) - before[name] for name, group in groups.items()}
             deadline = time.monotonic() + 15
             while True:
                 metrics = bench.metrics()
@@ -189,7 +233,9 @@ def main():
                     break
                 time.sleep(0.2)
         services = json.loads(bench.services.stdout.readline())
-        report(options, load, metrics, left, cpu, services, (folder / "log").read_text())
+        missed = report(options, load, metrics, left, cpu, services, (folder / "log").read_text())
+        print(f"goals missed       {'; '.join(missed) or 'none'}")
+        return 1 if missed else 0
     finally:
         if options.keep:
             print(f"folder             {folder}")
@@ -198,4 +244,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -26,6 +26,7 @@ void LoadSummary::add(const Summary& call) {
                                            })
                 ? 1
                 : 0;
+    stuck += call.stuck ? 1 : 0;
     if (!call.healthy() && first_reason.empty()) {
         first_reason = call.reasons.front();
     }
@@ -41,6 +42,7 @@ void LoadSummary::add(const Summary& call) {
         }
     }
     latency.merge(call.latency);
+    pacing.merge(call.pacing);
     ledger.sent += call.ledger.sent;
     ledger.answered += call.ledger.answered;
     ledger.repeated += call.ledger.repeated;
@@ -56,6 +58,7 @@ Json to_json(const LoadSummary& summary) {
                  {"calls_ended", summary.ended},
                  {"calls_healthy", summary.healthy},
                  {"calls_lost", summary.lost},
+                 {"calls_stuck", summary.stuck},
                  {"calls_at_once_max", summary.most_at_once},
                  {"first_reason", summary.first_reason},
                  {"frames_sent", summary.frames_sent},
@@ -63,6 +66,7 @@ Json to_json(const LoadSummary& summary) {
                  {"marks_echoed", summary.marks_echoed},
                  {"underruns", summary.underruns},
                  {"media_gap_max_ms", milliseconds_json(summary.media_gap_max)},
+                 {"pacing", pacing_json(summary.pacing)},
                  {"answered_ms", percentiles_json(summary.answered)},
                  {"stream_open_ms", percentiles_json(summary.opened)},
                  {"first_audio_ms", percentiles_json(summary.first_media)}};
@@ -79,7 +83,7 @@ Json to_json(const LoadSummary& summary) {
 std::string to_text(const LoadSummary& summary) {
     std::string text = std::to_string(summary.ended) + " of " + std::to_string(summary.asked) + " calls, " +
                        std::to_string(summary.healthy) + " healthy, " + std::to_string(summary.lost) + " lost, " +
-                       std::to_string(summary.most_at_once) + " at once\n";
+                       std::to_string(summary.stuck) + " stuck, " + std::to_string(summary.most_at_once) + " at once\n";
     if (!summary.first_reason.empty()) {
         text += "  ! first failure    " + summary.first_reason + "\n";
     }
@@ -91,6 +95,7 @@ std::string to_text(const LoadSummary& summary) {
             " marks echoed\n";
     text += "  continuity         largest gap between media " + milliseconds_text(summary.media_gap_max) + ", " +
             std::to_string(summary.underruns) + " underruns\n";
+    text += "  pacing             " + pacing_text(summary.pacing) + "\n";
     if (summary.ledger.sent > 0) {
         text += "  numbered frames    " + std::to_string(summary.ledger.sent) + " sent, " +
                 std::to_string(summary.ledger.lost()) + " lost, " + std::to_string(summary.ledger.repeated) +

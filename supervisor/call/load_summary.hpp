@@ -12,7 +12,8 @@ struct LoadSummary {
     std::uint64_t started = 0;
     std::uint64_t ended = 0;
     std::uint64_t healthy = 0;
-    std::uint64_t lost = 0;  // Not answered, not opened, or ended by a broken connection.
+    std::uint64_t lost = 0;   // Not answered, not opened, or ended by a broken connection.
+    std::uint64_t stuck = 0;  // Silent for longer than --silence-max allows.
     std::uint64_t most_at_once = 0;
     std::uint64_t frames_sent = 0;
     std::uint64_t media_received = 0;
@@ -23,6 +24,7 @@ struct LoadSummary {
     Histogram opened;
     Histogram first_media;
     Histogram latency;
+    PacingReport pacing;
     LedgerCounts ledger;
     Violations violations;
     std::string first_reason;  // Of the first call that was not healthy.

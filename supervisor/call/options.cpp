@@ -112,6 +112,9 @@ void add_sound_options(CLI::App& app, CallOptions& options) {
     app.add_option("--expect", options.expect, "What the caller should hear, see below")
         ->capture_default_str()
         ->check(CLI::IsMember({"auto", "echo", "silence", "speech", "none"}));
+    app.add_option("--silence-max", options.silence_max,
+                   "A call in which the caller hears nothing for more seconds than this is stuck, and not healthy")
+        ->check(CLI::Range(0.1, seconds_max));
 }
 
 void add_load_options(CLI::App& app, CallOptions& options) {
@@ -161,6 +164,9 @@ std::string complete(CLI::App& app, CallOptions& options, const std::string& url
     }
     if (options.load && options.fast) {
         return "--fast is for a single call";
+    }
+    if (options.fast && options.silence_max > 0) {
+        return "--silence-max needs real time: not with --fast";
     }
     return {};
 }

@@ -35,6 +35,7 @@ struct CallOptions {
     bool fast = false;
     std::string out_path;
     std::string expect = "auto";
+    double silence_max = 0;  // Seconds; 0: any silence is fine.
     Faults faults;
     unsigned calls = 1;
     double rate = 50;

@@ -118,6 +118,7 @@ void StreamSession::begin(TimePoint now) {
     send_text(
         start_message(plan_.ids, next_sequence(), plan_.parameters, escaped ? TextForm::escaped : TextForm::utf8));
     started_at_ = now;
+    pacing_.begin(now);
 }
 
 // --- what the server sends
@@ -195,11 +196,13 @@ void StreamSession::on_text(TimePoint now, std::string_view text) {
     } else if (const auto* mark = std::get_if<ServerMark>(&message)) {
         ++report_.marks_received;
         last_media_at_.reset();
+        pacing_.on_mark();
         playback_.on_mark(mark->name, echoes_);
         echo_marks();
     } else if (std::holds_alternative<ServerClear>(message)) {
         ++report_.clears;
         last_media_at_.reset();
+        pacing_.on_clear(now);
         playback_.on_clear(echoes_);
         echo_marks();
     }
@@ -215,6 +218,7 @@ void StreamSession::on_media(TimePoint now, std::string_view audio) {
     last_media_at_ = now;
     ++report_.media_received;
     report_.audio_bytes_received += audio.size();
+    pacing_.on_media(now, audio.size());
     if (ledger_) {
         ledger_->on_echo(audio, now);
     }
@@ -287,6 +291,7 @@ void StreamSession::on_tick(TimePoint now) {
         return wait_for_end(now);
     }
     ++ticks_;
+    pacing_.on_tick(now);
     play();
     if (phase_ == Phase::lingering) {
         const bool complete = ledger_ && ledger_->counts().lost() == 0;
@@ -425,6 +430,9 @@ const StreamReport& StreamSession::report() {
     report_.audio_bytes_played = playback_.played();
     report_.underruns = playback_.underruns();
     report_.longest_hole = playback_.longest_hole();
+    if (!plan_.fast) {
+        report_.pacing = pacing_.report();
+    }
     if (ledger_) {
         report_.ledger = ledger_->counts();
         if (report_.end == StreamEnd::cut) {  // Answers on their way went with the connection.

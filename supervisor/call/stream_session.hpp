@@ -20,6 +20,7 @@
 #include "supervisor/call/caller_message.hpp"
 #include "supervisor/call/faults.hpp"
 #include "supervisor/call/frame_ledger.hpp"
+#include "supervisor/call/pacing.hpp"
 #include "supervisor/call/playback.hpp"
 #include "supervisor/call/server_message.hpp"
 #include "supervisor/call/ws_client.hpp"
@@ -72,6 +73,7 @@ struct StreamReport {
     Duration media_gap_max{};  // Between two media of one utterance.
     std::uint32_t underruns = 0;
     Duration longest_hole{};
+    PacingReport pacing;  // Not with `fast`, which has no time to be late against.
     LedgerCounts ledger;
     Histogram latency;
     Violations violations;
@@ -179,6 +181,7 @@ private:
     ServerMessageReader reader_;
     WsServerFrames frames_;
     Playback playback_;
+    Pacing pacing_;
     std::string upgrade_bytes_;
     std::string output_;
     std::string message_;  // Reused for media.

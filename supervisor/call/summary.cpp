@@ -56,6 +56,7 @@ void add_up(Summary& total, const StreamReport& stream) {
     total.underruns += stream.underruns;
     total.media_gap_max = std::max(total.media_gap_max, stream.media_gap_max);
     total.longest_hole = std::max(total.longest_hole, stream.longest_hole);
+    total.pacing.merge(stream.pacing);
     total.audible_seconds += audible_seconds_of(stream.heard);
     total.open = total.open ? total.open : stream.open;
     total.first_media = total.first_media ? total.first_media : stream.first_media;
@@ -105,6 +106,14 @@ void judge_audio(Summary& summary, bool ledger) {
                 reasons.push_back("nothing was said: " + number(summary.audible_seconds, 2) + " s of sound");
             }
             break;
+    }
+}
+
+void judge_silence(Summary& summary, Duration silence_max) {
+    summary.stuck = silence_max > Duration::zero() && summary.pacing.silence_max > silence_max;
+    if (summary.stuck) {
+        summary.reasons.push_back("the caller heard nothing for " +
+                                  number(to_ms(summary.pacing.silence_max) / 1000, 1) + " s");
     }
 }
 
@@ -175,6 +184,7 @@ Summary summarize(std::string call_sid, CallReport report, const SummaryPlan& pl
     }
     judge_streams(summary, plan);
     judge_audio(summary, plan.ledger);
+    judge_silence(summary, plan.silence_max);
     if (summary.violations.total() > 0) {
         const std::uint64_t total = summary.violations.total();
         summary.reasons.push_back(std::to_string(total) + (total == 1 ? " violation" : " violations") +
@@ -207,6 +217,29 @@ std::string percentiles_text(const Histogram& histogram) {
     return "p50 " + milliseconds_text(histogram.percentile(0.5)) + ", p90 " +
            milliseconds_text(histogram.percentile(0.9)) + ", p99 " + milliseconds_text(histogram.percentile(0.99)) +
            ", p99.9 " + milliseconds_text(histogram.percentile(0.999)) + ", max " + milliseconds_text(histogram.max());
+}
+
+Json pacing_json(const PacingReport& pacing) {
+    const auto lead = [&](double share) {
+        return pacing.lead.count() == 0 ? Json(nullptr) : milliseconds_json(pacing.lead.percentile(share));
+    };
+    return {{"late_ms", percentiles_json(pacing.late)},
+            {"lead_ms",
+             {{"count", pacing.lead.count()},
+              {"min", lead(0)},
+              {"p1", lead(0.01)},
+              {"p50", lead(0.5)},
+              {"max", milliseconds_json(pacing.lead_max)}}},
+            {"silence_max_ms", milliseconds_json(pacing.silence_max)}};
+}
+
+std::string pacing_text(const PacingReport& pacing) {
+    return "frames late by " + percentiles_text(pacing.late) +
+           (pacing.lead.count() == 0 ? std::string()
+                                     : "; ahead by " + milliseconds_text(pacing.lead.percentile(0)) +
+                                           " at least, p50 " + milliseconds_text(pacing.lead.percentile(0.5))) +
+           ", at most " + milliseconds_text(pacing.lead_max) + "; longest silence " +
+           milliseconds_text(pacing.silence_max);
 }
 
 Json violations_json(const Violations& violations) {
@@ -263,6 +296,7 @@ Json to_json(const Summary& summary) {
                  {"media_gap_max_ms", milliseconds_json(summary.media_gap_max)},
                  {"underruns", summary.underruns},
                  {"longest_hole_ms", milliseconds_json(summary.longest_hole)},
+                 {"pacing", pacing_json(summary.pacing)},
                  {"echo",
                   {{"correlation", rounded(summary.echo.peak, 10'000)},
                    {"lag_ms", summary.echo.lag.count()},
@@ -311,6 +345,7 @@ std::string to_text(const Summary& summary) {
     text += line("continuity", "largest gap between media " + milliseconds_text(summary.media_gap_max) + ", " +
                                    std::to_string(summary.underruns) + " underruns, longest " +
                                    milliseconds_text(summary.longest_hole));
+    text += line("pacing", pacing_text(summary.pacing));
     text += line("echo", summary.echo.windows == 0 ? "nothing to compare"
                                                    : "correlation " + number(summary.echo.peak, 3) + " at " +
                                                          std::to_string(summary.echo.lag.count()) + " ms, in " +

@@ -39,7 +39,9 @@ struct Summary {
     std::uint32_t underruns = 0;
     Duration media_gap_max{};
     Duration longest_hole{};
+    PacingReport pacing;
     double audible_seconds = 0;  // Of what was heard, above the line's own noise.
+    bool stuck = false;          // Silent for longer than the plan's silence_max.
     std::optional<Duration> open;
     std::optional<Duration> first_media;
     EchoFinding echo;
@@ -55,6 +57,7 @@ struct SummaryPlan {
     bool stream_expected = true;
     bool ledger = false;
     Faults faults;
+    Duration silence_max{};  // The caller must not hear nothing for longer; 0: not judged.
 };
 [[nodiscard]] Summary summarize(std::string call_sid, CallReport report, const SummaryPlan& plan);
 
@@ -66,6 +69,8 @@ struct SummaryPlan {
 [[nodiscard]] nlohmann::ordered_json milliseconds_json(std::optional<Duration> value);
 [[nodiscard]] nlohmann::ordered_json percentiles_json(const Histogram& histogram);
 [[nodiscard]] std::string percentiles_text(const Histogram& histogram);
+[[nodiscard]] nlohmann::ordered_json pacing_json(const PacingReport& pacing);
+[[nodiscard]] std::string pacing_text(const PacingReport& pacing);
 [[nodiscard]] nlohmann::ordered_json violations_json(const Violations& violations);
 [[nodiscard]] std::string violations_text(const Violations& violations);
 [[nodiscard]] nlohmann::ordered_json ledger_json(const LedgerCounts& counts, const Histogram& latency);

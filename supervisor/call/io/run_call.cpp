@@ -245,8 +245,10 @@ void Run::on_done(std::size_t index) {
     const Caller& caller = *callers_[index];
     reached_ = reached_ || caller.report().reached;
     const bool stopped_early = stopping_ && caller.report().streams.empty();
-    Summary summary = summarize(caller.flow().call_sid(), caller.report(),
-                                {expectation_, !stopped_early, options_.unique, options_.faults});
+    Summary summary =
+        summarize(caller.flow().call_sid(), caller.report(),
+                  {expectation_, !stopped_early, options_.unique, options_.faults,
+                   std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.silence_max))});
     load_.add(summary);
     if (!options_.load) {
         single_ = std::move(summary);

@@ -102,6 +102,24 @@ TEST_CASE("summary: numbered frames are judged in ECHO") {
     CHECK(summary.reasons[0] == "frames lost 1, repeated 0, reordered 0, corrupt 0");
 }
 
+TEST_CASE("summary: a caller who hears nothing for longer than is allowed is stuck") {
+    CallReport report = call_with({}, 100);
+    report.streams[0].pacing.silence_max = 20s;
+    const auto judged = [&](Duration silence_max) {
+        return summarize("CA1", report, {Expectation::any, true, false, {}, silence_max});
+    };
+    CHECK(judged(0s).healthy());
+    CHECK(judged(20s).healthy());
+    const Summary stuck = judged(20s - 1ms);
+    CHECK(stuck.stuck);
+    REQUIRE(stuck.reasons.size() == 1);
+    CHECK(stuck.reasons[0] == "the caller heard nothing for 20.0 s");
+    LoadSummary load;
+    load.add(stuck);
+    load.add(judged(20s));
+    CHECK(to_json(load)["calls_stuck"] == 1);
+}
+
 TEST_CASE("summary: the mode of a server decides what is expected") {
     CHECK(expectation_of(R"({"mode":"ECHO"})") == Expectation::echo);
     CHECK(expectation_of(R"({"mode":"sink"})") == Expectation::silence);
@@ -144,7 +162,7 @@ TEST_CASE("load: calls add up, the first failure is kept") {
     CHECK(load.answered.count() == 2);
     CHECK(load.first_reason == "a stream ended badly: lost ()");
     CHECK(to_json(load)["calls_lost"] == 2);
-    CHECK(to_text(load).find("3 of 3 calls, 1 healthy, 2 lost") != std::string::npos);
+    CHECK(to_text(load).find("3 of 3 calls, 1 healthy, 2 lost, 0 stuck") != std::string::npos);
 }
 
 TEST_CASE("options: defaults, and where the token comes from") {
@@ -172,6 +190,7 @@ TEST_CASE("options: defaults, and where the token comes from") {
     CHECK(good({"--silence"}).audio.sound == CallerSound::silence);
     CHECK(good({"--public-url", "https://voice.example.com"}).tunnelled);
     CHECK(good({"--calls", "1"}).load);
+    CHECK(good({"--silence-max", "20"}).silence_max == 20);
     CHECK(good({"--status-path", ""}).status_path.empty());
     CHECK(good({"--fault", "fragment", "--fault", "delay-marks=5"}).faults.value(FaultKind::delay_marks) == 5);
 }
@@ -197,6 +216,8 @@ TEST_CASE("options: help is 0, everything else that is wrong is 64 and says what
                                                {"--calls", "20001"},
                                                {"--calls", "2", "--out", "x.wav"},
                                                {"--calls", "2", "--fast"},
+                                               {"--silence-max", "0"},
+                                               {"--silence-max", "3", "--fast"},
                                                {"--calls", "2", "--seconds", "0"},
                                                {"--path", "x"},
                                                {"--rate", "0"}}) {
