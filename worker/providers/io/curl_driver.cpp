@@ -1,6 +1,7 @@
 #include "worker/providers/io/curl_driver.hpp"
 
 #include <stdexcept>
+#include <string>
 
 #include "common/ensure.hpp"
 
@@ -121,6 +122,37 @@ void CurlDriver::act(curl_socket_t fd, int events) {
     // The receiver may destroy us: nothing may follow.
     const std::function<void()> after = after_action_;
     after();
+}
+
+TransportFailure curl_failure(CURLcode code, std::string_view detail) {
+    const std::string text = detail.empty() ? curl_easy_strerror(code) : std::string(detail);
+    switch (code) {
+        case CURLE_COULDNT_RESOLVE_HOST:
+            return {TransportFault::resolve, text};
+        case CURLE_COULDNT_RESOLVE_PROXY:
+        case CURLE_PROXY:
+            return {TransportFault::proxy, text};
+        case CURLE_COULDNT_CONNECT:
+            return {TransportFault::connect, text};
+        case CURLE_OPERATION_TIMEDOUT:  // The only timeout we give libcurl is the one for connecting.
+            return {TransportFault::connect_timeout, text};
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_CACERT_BADFILE:
+            return {TransportFault::certificate, text};
+        case CURLE_SSL_CONNECT_ERROR:
+            return {TransportFault::tls, text};
+        case CURLE_WEIRD_SERVER_REPLY:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_BAD_CONTENT_ENCODING:
+            return {TransportFault::protocol, text};
+        case CURLE_URL_MALFORMAT:
+        case CURLE_FAILED_INIT:
+        case CURLE_OUT_OF_MEMORY:
+            return {TransportFault::local, text};
+        default:
+            return {TransportFault::broken, text};
+    }
 }
 
 }  // namespace agentlocator

@@ -6,9 +6,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "common/io/event_loop.hpp"
+#include "worker/providers/http_call.hpp"
 
 namespace agentlocator {
 
@@ -51,5 +53,8 @@ private:
     // Callbacks of the loop that outlive us find this empty.
     std::shared_ptr<CurlDriver*> alive_;
 };
+
+// What a CURLcode means to us.
+[[nodiscard]] TransportFailure curl_failure(CURLcode code, std::string_view detail);
 
 }  // namespace agentlocator

@@ -34,6 +34,7 @@ protected:
 };
 
 class HttpClient;
+struct HttpExchange;
 
 // A running request. Must not outlive the client.
 class HttpTransfer {
@@ -85,17 +86,14 @@ public:
 
 private:
     friend class HttpTransfer;
-    struct Exchange;
     void abort(std::uint64_t id);
-    void prepare(Exchange& exchange);
     void deliver();
     void deliver(std::uint64_t id);
     void retire(std::uint64_t id);
     void push_reset(const std::string& origin);
-    [[nodiscard]] bool leaves_reset(const Exchange& exchange) const;
-    [[nodiscard]] Exchange* find(std::uint64_t id);
-    [[nodiscard]] Exchange* find_listened(std::uint64_t id);
-    void count_connections(const Exchange& exchange);
+    [[nodiscard]] bool leaves_reset(const HttpExchange& exchange) const;
+    [[nodiscard]] HttpExchange* find(std::uint64_t id);
+    [[nodiscard]] HttpExchange* find_listened(std::uint64_t id);
 
     struct Origin {
         std::optional<TimePoint> heard;  // When something last came from there.
@@ -103,26 +101,19 @@ private:
         std::uint64_t push = 0;          // Its last push_reset().
     };
     [[nodiscard]] Origin& origin_at(const std::string& url);
-    void note_heard(const Exchange& exchange);
-    [[nodiscard]] Exchange& add(HttpCall call, HttpListener* listener, std::size_t answer_bytes_max, Upload upload);
-    void arm_drain(Exchange& exchange);
-
-    static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* exchange);
-    static std::size_t on_read(char* data, std::size_t size, std::size_t count, void* exchange);
-    static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* exchange);
+    void note_heard(const HttpExchange& exchange);
+    [[nodiscard]] HttpExchange& add(HttpCall call, HttpListener* listener, std::size_t answer_bytes_max, Upload upload);
+    void arm_drain(HttpExchange& exchange);
 
     EventLoop& loop_;
     const TrustStore& trust_;
     HttpClientOptions options_;
     CurlDriver driver_;
-    std::map<std::uint64_t, std::unique_ptr<Exchange>> exchanges_;
+    std::map<std::uint64_t, std::unique_ptr<HttpExchange>> exchanges_;
     std::vector<std::uint64_t> ready_;  // Something to deliver.
     std::map<std::string, Origin, std::less<>> origins_;
     std::uint64_t next_id_ = 1;
     std::uint64_t connections_opened_ = 0;
 };
-
-// What a CURLcode means to us.
-[[nodiscard]] TransportFailure curl_failure(CURLcode code, std::string_view detail);
 
 }  // namespace agentlocator
