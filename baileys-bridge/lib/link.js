@@ -165,8 +165,12 @@ export class Link {
     return proto.Message.fromObject(built.message);
   }
 
-  // Resolves once the bytes are on their way; what WhatsApp makes of them comes to onAck.
-  async relay(chat, message, waId, { refreshDevices = false } = {}) {
+  // Resolves once the bytes are on their way; what WhatsApp makes of them comes to onAck. `again`: an earlier try may have
+  // got lost, and the key of ours that it brought a group's members with it. Baileys believes that they have it.
+  async relay(chat, message, waId, { refreshDevices = false, again = false } = {}) {
+    if (again && chat.endsWith('@g.us')) {
+      await this.auth.keys.set({ 'sender-key-memory': { [chat]: null } });
+    }
     await this.#openSocket().relayMessage(chat, message, { messageId: waId, useUserDevicesCache: !refreshDevices });
   }
 

@@ -143,7 +143,8 @@ export class Pump {
     }
     this.outbox.beginSending(row, { newChat: first });
     let message = this.outbox.protoOf(row);
-    if (!message) {
+    const again = message !== undefined; // Also after a lost link, which counts for no attempt.
+    if (!again) {
       const request = JSON.parse(row.request);
       message = await this.link.build(request, row.wa_id, this.#quoted(request));
       this.outbox.setProto(row, message);
@@ -155,7 +156,8 @@ export class Pump {
     // Waiting starts before sending: the answer may be faster than our own promise.
     const answered = new Promise((resolve, reject) => this.#acks.set(row.wa_id, { resolve, reject }));
     answered.catch(() => {}); // Where sending itself fails first.
-    await withTimeout(this.link.relay(row.chat, message, row.wa_id, { refreshDevices: row.code === STALE_DEVICES }), PUMP.relayMs);
+    const how = { refreshDevices: row.code === STALE_DEVICES, again };
+    await withTimeout(this.link.relay(row.chat, message, row.wa_id, how), PUMP.relayMs);
     const code = await withTimeout(answered, PUMP.ackMs);
     this.#silences = 0;
     if (code === 0) {

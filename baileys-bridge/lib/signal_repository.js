@@ -7,6 +7,10 @@
 // ratchet last. Killed in between, the next message would be encrypted with a used key, and the recipient could not read
 // it; and a message decrypted meanwhile, under another lock, saves the same session record and one of the two is lost.
 // So each ratchet step runs in a transaction of its own, committed before anything is sent, all under one lock.
+//
+// A third: the key of a group's member comes in a message to us alone, which can be read once. Baileys takes it out after
+// the ratchet step is stored; killed in between, all he writes to the group is unreadable until his phone is asked for it
+// again. Here it is taken out in the same transaction.
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { decodeMessageNode, DEFAULT_CONNECTION_CONFIG, jidDecode, proto, unpadRandomMax16 } from '@whiskeysockets/baileys';
@@ -45,11 +49,28 @@ export function durableSignalRepository({ now = Date.now } = {}) {
         await auth.keys.set({ [INBOX]: { [row.event_id]: row } });
       }
     };
+    const takeSenderKey = repository.processSenderKeyDistributionMessage.bind(repository);
+    const taken = new Set(); // Keys that Baileys is about to hand us a second time: each adds a state of five.
+    const keyName = ({ authorJid, item }) => `${authorJid} ${Buffer.from(item.axolotlSenderKeyDistributionMessage).toString('base64')}`;
+    repository.processSenderKeyDistributionMessage = (options) =>
+      taken.delete(keyName(options)) ? Promise.resolve() : step(() => takeSenderKey(options));
+    const takeSenderKeyOf = async (ciphertext, padded) => {
+      const stanza = stanzaOf.get(ciphertext);
+      try {
+        const key = stanza && senderKeyIn(stanza, padded, auth.creds);
+        if (key) {
+          await takeSenderKey(key);
+          taken.add(keyName(key));
+        }
+      } catch {} // As with parsedRow: the ratchet step stays. Baileys fails on it too and says so.
+    };
+
     const decryptMessage = repository.decryptMessage.bind(repository);
     repository.decryptMessage = (options) =>
       step(async () => {
         const plain = await decryptMessage(options);
         await keep(options.ciphertext, plain);
+        await takeSenderKeyOf(options.ciphertext, plain);
         return plain;
       });
     const decryptGroupMessage = repository.decryptGroupMessage.bind(repository);
@@ -63,7 +84,6 @@ export function durableSignalRepository({ now = Date.now } = {}) {
       'encryptMessage',
       'encryptGroupMessage',
       'getSenderKeyDistributionMessage',
-      'processSenderKeyDistributionMessage',
       'injectE2ESession',
       'migrateSession',
       'deleteSession',
@@ -84,6 +104,13 @@ function parsedRow(...args) {
   } catch {
     return undefined; // Baileys fails on it too and reports it as undecryptable.
   }
+}
+
+// {authorJid, item} of a group member's key, where Baileys looks for it; undefined: there is none.
+function senderKeyIn(stanza, padded, creds) {
+  const decoded = proto.Message.decode(unpadRandomMax16(padded));
+  const item = (decoded.deviceSentMessage?.message ?? decoded).senderKeyDistributionMessage;
+  return item?.groupId && { authorJid: decodeMessageNode(stanza, creds.me.id, creds.me.lid || '').author, item };
 }
 
 // The row for one decrypted part of a stanza. Events.addReceived leaves out those in which nobody says anything.

@@ -10,6 +10,8 @@ import { fakeWhatsApp, PATIENCE_MS, pairByQr, readyBridge, temporaryFolder, unti
 const MESSAGES = Number(process.env.BRIDGE_CRASH_MESSAGES ?? 60);
 const SEED = Number(process.env.BRIDGE_CRASH_SEED ?? Date.now() % 1_000_000);
 const PEOPLE = 10;
+const GROUP = '120363000000000001@g.us'; // Of them all; every third round is written there.
+const inGroup = (n) => Math.floor(n / PEOPLE) % 3 === 2;
 // A bridge lives until so many messages have passed, and a moment longer, to die at any point of the next. Not for a time:
 // on a loaded machine it would die before it did anything.
 const SERVED = { max: 40, moreMs: 30 };
@@ -34,6 +36,7 @@ test(`crash: ${MESSAGES} in and ${MESSAGES} out while the bridge is killed at ra
   const server = await fakeWhatsApp(t);
   const folder = temporaryFolder(t);
   const people = Array.from({ length: PEOPLE }, (_, n) => server.person(`9725410000${10 + n}`, `P${n}`));
+  const group = server.group(GROUP, people);
   let bridge = await readyBridge(t, { server, folder, tune: PATIENT });
   await pairByQr(bridge, server);
 
@@ -74,7 +77,9 @@ test(`crash: ${MESSAGES} in and ${MESSAGES} out while the bridge is killed at ra
 
   const sending = part(async () => {
     for (let n = 0; n < MESSAGES; ++n) {
-      sentIn.add(await people[n % PEOPLE].send({ conversation: `in ${n}` }));
+      const person = people[n % PEOPLE];
+      const said = { conversation: `in ${n}` };
+      sentIn.add(await (inGroup(n) ? group.say(person, said) : person.send(said)));
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   });
@@ -83,7 +88,7 @@ test(`crash: ${MESSAGES} in and ${MESSAGES} out while the bridge is killed at ra
       const key = `out-${n}`;
       const answer = await moves(`${key} is handed in`, () =>
         alive(async (b) => {
-          const given = await b.send(key, people[n % PEOPLE].phone, `out ${n}`);
+          const given = await b.send(key, inGroup(n) ? GROUP : people[n % PEOPLE].phone, `out ${n}`);
           return given.wa_id && given;
         }),
       );
@@ -149,7 +154,7 @@ test(`crash: ${MESSAGES} in and ${MESSAGES} out while the bridge is killed at ra
   assert.deepEqual(new Set(server.received.keys()), new Set(acceptedOut.values()), 'each message out has one id');
   assert.equal(new Set(acceptedOut.values()).size, MESSAGES);
   for (const person of people) {
-    const wanted = Array.from({ length: MESSAGES }, (_, n) => n).filter((n) => people[n % PEOPLE] === person);
+    const wanted = Array.from({ length: MESSAGES }, (_, n) => n).filter((n) => inGroup(n) || people[n % PEOPLE] === person);
     const readable = new Map(person.inbox.filter(({ message }) => message).map(({ id, message }) => [id, message]));
     const texts = [...readable.values()].map((message) => message.conversation || message.extendedTextMessage?.text);
     assert.deepEqual(new Set(texts), new Set(wanted.map((n) => `out ${n}`)), `${person.name} could read each`);

@@ -86,22 +86,6 @@ test('messages: a conversation both ways keeps its order and every text', async 
   assert.deepEqual(server.nacks, []);
 });
 
-test('messages: groups', async (t) => {
-  const { server, bridge } = await linked(t);
-  const dana = server.person(PHONE, 'Dana');
-  const group = '120363000000000001@g.us';
-  server.groups.set(group, [dana]);
-  await dana.send(text('to all'), { group });
-  const [event] = await until('it is an event', async () => {
-    const found = await bridge.messages();
-    return found.length > 0 && found;
-  });
-  assert.deepEqual(event.chat, { jid: group, lid: null, phone: null, group: true });
-  assert.equal(event.from.phone, PHONE);
-  const sent = await bridge.send('g1', group, 'answer');
-  await bridge.messageState(sent.id, 'accepted');
-});
-
 test('messages: what waited at WhatsApp while we were away arrives, marked so', async (t) => {
   const { server, bridge } = await linked(t);
   const dana = server.person(PHONE);

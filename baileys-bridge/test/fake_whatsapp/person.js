@@ -26,10 +26,11 @@ const PKMSG = 3; // libsignal's number for a message that also sets up a session
 
 export class Person {
   #identity = Curve.generateKeyPair();
-  #registration = generateRegistrationId();
   #signedPreKey = signedKeyPair(this.#identity, 1);
   #preKeys = new Map();
   #sessions = new Map();
+  registration = generateRegistrationId();
+  hasKeys = true; // False: WhatsApp gives nobody his keys.
   inbox = []; // {id, message} or {id, error}
 
   constructor(server, { phone, lid, name }) {
@@ -42,7 +43,7 @@ export class Person {
     const pair = Curve.generateKeyPair();
     this.#preKeys.set(id, pair);
     return [
-      { tag: 'registration', attrs: {}, content: encodeBigEndian(this.#registration) },
+      { tag: 'registration', attrs: {}, content: encodeBigEndian(this.registration) },
       { tag: 'type', attrs: {}, content: KEY_BUNDLE_TYPE },
       { tag: 'identity', attrs: {}, content: this.#identity.public },
       xmppSignedPreKey(this.#signedPreKey),
@@ -58,7 +59,7 @@ export class Person {
       loadPreKey: async (id) => (this.#preKeys.has(Number(id)) ? signalPair(this.#preKeys.get(Number(id))) : undefined),
       removePreKey: () => {}, // Kept: the same first message may arrive twice, and must be readable twice.
       loadSignedPreKey: () => signalPair(this.#signedPreKey.keyPair),
-      getOurRegistrationId: () => this.#registration,
+      getOurRegistrationId: () => this.registration,
       getOurIdentity: () => signalPair(this.#identity),
     };
   }
@@ -85,27 +86,29 @@ export class Person {
   }
 
   // Sends a message to the linked account; resolves to its id once the server has it.
-  async send(message, { id = newId(), corrupt, group } = {}) {
+  async send(message, { id = newId(), corrupt } = {}) {
     const enc = await this.encrypt(message, { corrupt });
-    const sender = group
-      ? { from: group, participant: this.jid, participant_lid: this.lid }
-      : { from: this.jid, sender_lid: this.lid };
     this.server.deliver({
       tag: 'message',
-      attrs: { ...sender, id, t: seconds(), type: 'text', notify: this.name },
+      attrs: { from: this.jid, sender_lid: this.lid, id, t: seconds(), type: 'text', notify: this.name },
       content: [enc],
     });
     return id;
   }
 
-  async receive(id, enc) {
+  // An <enc> of the linked device for us alone.
+  async open(enc) {
     const cipher = new signal.SessionCipher(this.#storage(), this.#address());
+    const padded =
+      enc.attrs.type === 'pkmsg'
+        ? await cipher.decryptPreKeyWhisperMessage(enc.content)
+        : await cipher.decryptWhisperMessage(enc.content);
+    return proto.Message.decode(unpadRandomMax16(padded));
+  }
+
+  async receive(id, enc) {
     try {
-      const padded =
-        enc.attrs.type === 'pkmsg'
-          ? await cipher.decryptPreKeyWhisperMessage(enc.content)
-          : await cipher.decryptWhisperMessage(enc.content);
-      this.inbox.push({ id, message: proto.Message.decode(unpadRandomMax16(padded)) });
+      this.inbox.push({ id, message: await this.open(enc) });
     } catch (error) {
       this.inbox.push({ id, error: error.message });
     }

@@ -46,7 +46,7 @@ function keys(server, query) {
   const users = children(asked).map((user) => {
     const found = server.find(user.attrs.jid);
     const missing = [part('error', { code: '404', text: 'item-not-found' })];
-    return part('user', { jid: user.attrs.jid }, found ? found.bundle() : missing);
+    return part('user', { jid: user.attrs.jid }, found?.hasKeys ? found.bundle() : missing);
   });
   return [part('list', {}, users)];
 }
@@ -73,10 +73,18 @@ function mediaServers(server) {
 }
 
 function groups(server, query) {
-  const members = server.groups.get(query.attrs.to) ?? [];
-  const participants = members.map((person) => part('participant', { jid: person.jid, lid: person.lid }));
-  const id = query.attrs.to.split('@')[0];
-  return [part('group', { id, subject: 'Group', creation: '1700000000', s_t: '1700000000', addressing_mode: 'pn' }, participants)];
+  const group = server.groups.get(query.attrs.to);
+  if (!group) {
+    return [part('error', { code: '404', text: 'item-not-found' })];
+  }
+  const byLid = group.addressing === 'lid';
+  const participants = group.members.map((person) =>
+    part('participant', byLid ? { jid: person.lid, phone_number: person.jid } : { jid: person.jid, lid: person.lid }),
+  );
+  const [own] = (byLid ? server.account.lid : server.account.jid).split(':');
+  participants.push(part('participant', { jid: `${own}@${byLid ? 'lid' : 's.whatsapp.net'}` }));
+  const attrs = { id: group.jid.split('@')[0], subject: 'Group', creation: '1700000000', s_t: '1700000000' };
+  return [part('group', { ...attrs, addressing_mode: group.addressing }, participants)];
 }
 
 function linking(server, connection, query) {

@@ -24,6 +24,7 @@ import {
 } from '@whiskeysockets/baileys';
 import { WebSocketServer } from 'ws';
 
+import { Group } from './group.js';
 import { answerQuery } from './queries.js';
 import { NoiseResponder } from './noise.js';
 import { Person, seconds } from './person.js';
@@ -42,13 +43,14 @@ export class FakeWhatsApp extends EventEmitter {
   #connections = new Set();
   #undelivered = new Map(); // Stanza id -> stanza, until the device confirms it.
   #nextFailure;
+  #toRepeat = new Set(); // Ids of group messages that the device asked for once more.
 
   account; // {jid, lid} of the linked device.
   unlinked = false;
   device; // Its Signal keys.
   preKeys = [];
   people = new Map();
-  groups = new Map(); // jid -> [Person]
+  groups = new Map(); // jid -> Group
   media; // {host} when there is a media server.
   received = new Map(); // Message id -> how many times the device sent it.
   logins = 0;
@@ -58,6 +60,7 @@ export class FakeWhatsApp extends EventEmitter {
   ackMode = 'ok'; // 'ok', 'none', or an error number.
   receiptTypes = []; // What the recipient's phone reports: '' delivered, 'read'.
   frozen = false; // Takes everything, answers nothing.
+  messagesToLose = 0; // So many that the device sends get lost, and the line with them.
   qrRefs = QR_REFS;
 
   async listen() {
@@ -82,6 +85,12 @@ export class FakeWhatsApp extends EventEmitter {
     return person;
   }
 
+  group(jid, members, options) {
+    const group = new Group(this, jid, members, options);
+    this.groups.set(jid, group);
+    return group;
+  }
+
   find(jid) {
     const user = jid.split('@')[0].split(':')[0];
     return [...this.people.values()].find((person) => person.phone === user || person.lid.startsWith(`${user}@`));
@@ -90,6 +99,10 @@ export class FakeWhatsApp extends EventEmitter {
   // To the device now, or at its next login.
   deliver(stanza) {
     this.#undelivered.set(stanza.attrs.id, stanza);
+    this.#logged()?.send(stanza);
+  }
+  // To the device if it is there; nobody remembers it.
+  tell(stanza) {
     this.#logged()?.send(stanza);
   }
   get undelivered() {
@@ -315,15 +328,18 @@ export class FakeWhatsApp extends EventEmitter {
     } else if (node.tag === 'iq') {
       connection.send(answerQuery(this, connection, node));
     } else if (node.tag === 'receipt' || (node.tag === 'ack' && node.attrs.class === 'message')) {
-      this.#onConfirmation(connection, node);
+      await this.#onConfirmation(connection, node);
     } else if (node.tag === 'message') {
       await this.#onMessage(connection, node);
     }
   }
 
-  #onConfirmation(connection, node) {
+  async #onConfirmation(connection, node) {
     if (node.attrs.type === 'retry') {
       this.emit('retry', node);
+      if (this.groups.has(node.attrs.to)) {
+        this.#toRepeat.add(node.attrs.id);
+      }
       connection.send({ tag: 'ack', attrs: { class: 'receipt', id: node.attrs.id, from: node.attrs.to ?? SERVER, type: 'retry' } });
       return; // "Send it again" is no confirmation. The nack that follows ends it.
     }
@@ -333,12 +349,20 @@ export class FakeWhatsApp extends EventEmitter {
     this.receipts += 1;
     this.#undelivered.delete(node.attrs.id);
     this.emit('confirmed', node.attrs.id);
+    if (this.#toRepeat.delete(node.attrs.id)) {
+      await this.groups.get(node.attrs.to).repeat(node.attrs.id);
+    }
   }
 
   async #onMessage(connection, node) {
     const { id, to } = node.attrs;
+    if (this.messagesToLose > 0) {
+      this.messagesToLose -= 1;
+      connection.socket.terminate();
+      return;
+    }
     this.received.set(id, (this.received.get(id) ?? 0) + 1);
-    await this.#pass(node, to, id);
+    await (this.groups.get(to)?.pass(node) ?? this.#pass(node, to, id));
     if (this.ackMode !== 'none') {
       const error = this.ackMode === 'ok' ? {} : { error: String(this.ackMode) };
       connection.send({ tag: 'ack', attrs: { class: 'message', id, from: to, t: seconds(), ...error } });
@@ -354,7 +378,7 @@ export class FakeWhatsApp extends EventEmitter {
   // Each <enc> to the person it is for.
   async #pass(node, to, id) {
     const recipient = node.tag === 'to' ? node.attrs.jid : to;
-    if (node.tag === 'enc' && node.attrs.type !== 'skmsg') {
+    if (node.tag === 'enc') {
       await this.find(recipient)?.receive(id, node);
     }
     for (const child of children(node)) {
