@@ -74,7 +74,7 @@ private:
 
     RealtimeListener listener() {
         RealtimeListener out;
-        out.on_ready = [this] { note("ready", json::object()); };
+        out.on_ready = [this](std::int64_t) { note("ready", json::object()); };
         out.on_audio = [this](std::string_view item, std::span<const std::uint8_t> mulaw) {
             item_ = item;
             bytes_ += mulaw.size();

@@ -169,6 +169,7 @@ void CallAgent::on_ended(std::string_view reason) {
     speculation_.reset();
     abandon_answer();
     talk_.reset();
+    next_talk_.reset();
     transfer_.reset();
     if (reason != "moved" && reason != "lost") {  // Both may go on elsewhere.
         CallFact fact;
@@ -368,7 +369,7 @@ void CallAgent::dispatch(const ServiceEvent& event, TimePoint now) {
         }
         return;
     }
-    if (talk_ && talk_->on_event(event, now)) {
+    if ((talk_ && talk_->on_event(event, now)) || (next_talk_ && next_talk_->on_event(event, now))) {
         return;
     }
     for (auto& hearing : hearings_) {
@@ -395,6 +396,9 @@ void CallAgent::check_deadlines(TimePoint now) {
     speaking_.on_time(now);
     if (talk_) {
         talk_->on_time(now);
+        if (now >= *renew_due_) {
+            begin_renewal(now);
+        }
     }
     if (key_due_ && now >= *key_due_) {
         on_key_pause(now);
@@ -433,7 +437,7 @@ std::optional<TimePoint> CallAgent::deadline() const {
         due = earlier(due, speculation_->deadline());
     }
     if (talk_) {
-        due = earlier(due, talk_->deadline());
+        due = earlier(earlier(due, talk_->deadline()), renew_due_);
     }
     for (const auto& at : {key_due_, thinking_due_, owed_until_, leaving_due_}) {
         due = earlier(due, at);
@@ -475,6 +479,7 @@ void CallAgent::settle(TimePoint now) {
     maybe_speculate(now);
     settle_thinking(now);
     settle_talking(now);
+    settle_renewal(now);
     settle_speaking(now);
 }
 

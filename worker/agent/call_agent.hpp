@@ -64,6 +64,12 @@ public:
     static constexpr std::size_t keys_max = 20;
     // The memory is written again after so many pieces of words: each is a copy of all of it.
     static constexpr int talk_words_a_memory = 8;
+    // realtime: a session is renewed when five sixths of its time are over, in the next pause of the conversation.
+    static constexpr Duration session_time = std::chrono::minutes(60);     // Of a service that does not tell: OpenAI's.
+    static constexpr Duration session_time_min = std::chrono::seconds(6);  // Less is a clock that is wrong.
+    static constexpr Duration pause_again = std::chrono::seconds(1);       // No pause now: looked for again so soon.
+    static constexpr Duration renewal_max = std::chrono::seconds(10);      // The next session is ready, or given up.
+    static constexpr Duration renewal_again = std::chrono::minutes(1);     // It could not be had.
 
 private:
     enum class Mode : std::uint8_t { model, script, realtime };
@@ -153,6 +159,15 @@ private:
     void fail_talk(const ProviderError& error, TimePoint now);
     void resume_talk(TimePoint now);
     void leave_talk(TimePoint now);
+    [[nodiscard]] std::unique_ptr<Talking> make_talk(RealtimeProvider& provider);
+    [[nodiscard]] bool is_pause() const;
+    void plan_renewal(std::int64_t expires_at, TimePoint now);
+    void begin_renewal(TimePoint now);
+    void settle_renewal(TimePoint now);
+    void give_up_renewal(TimePoint again) {
+        next_talk_.reset();
+        renew_due_ = again;
+    }
     void resume_talk_answer(std::uint32_t turn, std::uint32_t sentence, TimePoint now);
 
     // Facts and memory
@@ -198,9 +213,11 @@ private:
     TurnLatency heard_latency_;  // Of the utterance being recognised.
     std::string stash_;          // Text of a turn that a newer one follows at once.
     ChainWalk<RealtimeProvider> talk_walk_;
-    std::unique_ptr<Talking> talk_;      // While mode_ is realtime.
-    std::vector<Utterance> utterances_;  // Of it; oldest first.
-    int talk_unremembered_ = 0;          // Pieces of words since the memory was written.
+    std::unique_ptr<Talking> talk_;       // While mode_ is realtime.
+    std::unique_ptr<Talking> next_talk_;  // Its successor, until it is ready.
+    std::optional<TimePoint> renew_due_;  // While there is talk_.
+    std::vector<Utterance> utterances_;   // Of it; oldest first.
+    int talk_unremembered_ = 0;           // Pieces of words since the memory was written.
 
     std::uint32_t turn_ = 0;   // Latest turn that was told.
     std::uint32_t taken_ = 0;  // Latest turn whose input was taken in; part of the memory.

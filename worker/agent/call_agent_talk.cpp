@@ -2,7 +2,8 @@
 // memory as with recogniser, model and voice, which take over with all that was said when the service fails.
 //
 //   session fails once --> a new one, told what was said; again in a row, or for good --> the cascade, in the same call
-//   In either case: what the caller said and was not answered is answered, what broke off in the middle goes on, words
+//   session's time nearly over --> the next one, told what was said, takes its place in a pause
+//   When one fails: what the caller said and was not answered is answered, what broke off in the middle goes on, words
 //   of ours that were not said are said.
 #include <algorithm>
 
@@ -13,21 +14,73 @@
 
 namespace agentlocator {
 
-bool CallAgent::open_talk(RealtimeProvider* provider) {
-    if (provider == nullptr) {
-        return false;
-    }
+std::unique_ptr<Talking> CallAgent::make_talk(RealtimeProvider& provider) {
     RealtimeConfig config;
     config.instructions =
         system_prompt(*persona_, services_.host, language_, from_, services_.host.unix_ms(), can_transfer());
     config.language = code_of(language_);
     config.tools = tool_specs(can_transfer());
     config.history = history_.messages({});
-    talk_ = std::make_unique<Talking>(
-        mailbox_, outbox_, *provider, config,
+    return std::make_unique<Talking>(
+        mailbox_, outbox_, provider, config,
         Talking::Hooks{[this] { return place_of_talk(); }, [this] { return first_speech_value(); }});
+}
+
+bool CallAgent::open_talk(RealtimeProvider* provider) {
+    if (provider == nullptr) {
+        return false;
+    }
+    talk_ = make_talk(*provider);
+    plan_renewal(0, services_.host.now());
     mode_ = Mode::realtime;
     return true;
+}
+
+// Nobody speaks, nothing is owed, and the caller has heard all that was said: a session that knows the words knows all.
+bool CallAgent::is_pause() const {
+    const auto& items = history_.items();
+    const bool unheard = !items.empty() && items.back().kind == HistoryItem::Kind::agent && !items.back().heard;
+    return talk_ && talk_->idle() && !answer_ && !owed_ && utterances_.empty() && keys_.empty() && !unheard &&
+           leaving_ == Leaving::no;
+}
+
+void CallAgent::plan_renewal(std::int64_t expires_at, TimePoint now) {
+    const Duration told = std::chrono::milliseconds(1000 * expires_at - services_.host.unix_ms());
+    const Duration time = expires_at != 0 && told >= session_time_min && told <= session_time ? told : session_time;
+    renew_due_ = now + time * 5 / 6;
+}
+
+void CallAgent::begin_renewal(TimePoint now) {
+    if (next_talk_) {
+        return give_up_renewal(now + renewal_again);  // It did not become ready.
+    }
+    if (!is_pause() || talk_walk_.current() == nullptr) {
+        return give_up_renewal(now + pause_again);
+    }
+    next_talk_ = make_talk(*talk_walk_.current());
+    renew_due_ = now + renewal_max;
+}
+
+// The old session goes on until the new one is ready, and whatever happens meanwhile is the old one's.
+void CallAgent::settle_renewal(TimePoint now) {
+    if (!next_talk_) {
+        return;
+    }
+    if (const auto failure = next_talk_->take_failure()) {
+        if (const std::string line = services_.faults.line(*failure, now); !line.empty()) {
+            services_.host.line(line);
+        }
+        ++services_.metrics.provider_failures;
+        return give_up_renewal(now + renewal_again);
+    }
+    if (!is_pause()) {
+        return give_up_renewal(now + pause_again);
+    }
+    if (const auto expires_at = next_talk_->take_ready()) {
+        talk_ = std::move(next_talk_);
+        plan_renewal(*expires_at, now);
+        services_.host.line(log_line("realtime_renewed", {{"call", call_sid_}}));
+    }
 }
 
 // A sentence of the service begins to be heard: it answers what is in hand.
@@ -93,6 +146,9 @@ void CallAgent::settle_talking(TimePoint now) {
     if (const auto failure = talk_->take_failure()) {
         fail_talk(*failure, now);
         return;
+    }
+    if (const auto expires_at = talk_->take_ready()) {
+        plan_renewal(*expires_at, now);
     }
     bool news = note_talk();
     if (const auto tools = talk_->take_done()) {
@@ -167,6 +223,7 @@ void CallAgent::fail_talk(const ProviderError& error, TimePoint now) {
         answer_->words = std::string(unsaid_part(answer_->words, said_ms, whole));
     }
     talk_.reset();
+    next_talk_.reset();
     if (answer_) {
         owe(answer_->turn, now);
     }

@@ -38,6 +38,7 @@ struct ServiceEvent {
     std::string item{};           // realtime
     bool final = false;           // realtime
     std::uint32_t turn = 0;       // realtime
+    std::int64_t expires_at = 0;  // realtime: unix seconds; 0: not told.
     ToolCall tool{};
     LlmFinish finish{};
     ProviderError error{};

@@ -150,7 +150,8 @@ struct RealtimeConfig {
     std::vector<ChatMessage> history;
 };
 struct RealtimeListener {
-    std::function<void()> on_ready;
+    std::function<void(std::int64_t expires_at)>
+        on_ready;  // When the session will be ended: unix seconds; 0: not told.
     std::function<void(std::string_view item, std::span<const std::uint8_t> mulaw)> on_audio;
     std::function<void(std::string_view item)> on_audio_done;
     std::function<void()> on_user_speech_started;

@@ -61,6 +61,8 @@ public:
             asking_ = false;
         }
     }
+    // The one that was asked last; nothing when there is none.
+    [[nodiscard]] Provider* current() const { return at_ < chain_->size() ? link().provider.get() : nullptr; }
     [[nodiscard]] std::string_view name() const { return at_ < chain_->size() ? link().provider->name() : "none"; }
 
 private:

@@ -14,6 +14,9 @@ Talking::Talking(EventMailbox& mailbox, Outbox& outbox, RealtimeProvider& provid
         mailbox.push(std::move(event));
     };
     RealtimeListener listener;
+    listener.on_ready = [post](std::int64_t expires_at) {
+        post({.kind = ServiceEvent::Kind::rt_ready, .expires_at = expires_at});
+    };
     listener.on_audio = [post](std::string_view item, std::span<const std::uint8_t> mulaw) {
         post({.kind = ServiceEvent::Kind::rt_audio,
               .text = std::string(reinterpret_cast<const char*>(mulaw.data()), mulaw.size()),
@@ -143,6 +146,10 @@ bool Talking::on_event(const ServiceEvent& event, TimePoint now) {
         return false;
     }
     if (failure_) {
+        return true;
+    }
+    if (event.kind == ServiceEvent::Kind::rt_ready) {  // No sign that an answer is coming.
+        ready_ = event.expires_at;
         return true;
     }
     since_ = now;

@@ -71,6 +71,8 @@ public:
 
     [[nodiscard]] std::vector<Said> take_said() { return std::exchange(said_, {}); }
     [[nodiscard]] std::vector<Heard> take_heard() { return std::exchange(heard_, {}); }
+    // Once, when the session is ready: when it will be ended, in unix seconds; 0: not told.
+    [[nodiscard]] std::optional<std::int64_t> take_ready() { return std::exchange(ready_, std::nullopt); }
     [[nodiscard]] std::optional<ProviderError> take_failure() { return std::exchange(failure_, std::nullopt); }
     // The answer's end came: the tools that it called.
     [[nodiscard]] std::optional<std::vector<ToolCall>> take_done();
@@ -109,6 +111,7 @@ private:
     std::vector<Said> said_;
     std::vector<Heard> heard_;
     std::vector<ToolCall> tools_;
+    std::optional<std::int64_t> ready_;
     std::optional<ProviderError> failure_;
     bool expecting_ = false;
     bool had_output_ = false;

@@ -15,6 +15,7 @@ using Kind = RealtimeEvent::Kind;
 constexpr std::size_t chunk_bytes = 320;  // 40 ms: half the messages, and half a frame of delay.
 constexpr std::size_t bytes_of_millisecond = 8;
 constexpr std::size_t named_turns_max = 16;  // Written down late, but not so late.
+constexpr double unix_seconds_max = 1e11;    // Some three thousand years.
 constexpr char say_prefix[] = "Say exactly this, word for word, and nothing else: ";
 constexpr char mulaw_silence = '\xff';
 
@@ -118,6 +119,10 @@ void RealtimeProtocol::on_text(std::string_view text, std::vector<RealtimeEvent>
         events.push_back(std::move(out));
     };
     const std::string item = text_at(event, "item_id");
+    if (type == "session.created" || type == "session.updated") {
+        const double told = number_at(object_at(event, "session"), "expires_at", 0);
+        expires_at_ = told > 0 && told < unix_seconds_max ? static_cast<std::int64_t>(told) : expires_at_;
+    }
     if (type == "session.updated" && !ready_) {
         on_ready(events, messages);
     } else if (type == "response.created") {
@@ -172,6 +177,7 @@ void RealtimeProtocol::on_ready(std::vector<RealtimeEvent>& events, std::vector<
                                         {"content", json::array({{{"type", kind}, {"text", message.content}}})}}}}));
     }
     RealtimeEvent ready;
+    ready.expires_at = expires_at_;
     events.push_back(std::move(ready));
     messages.insert(messages.end(), when_ready_.begin(), when_ready_.end());
     when_ready_.clear();

@@ -53,6 +53,7 @@ struct RealtimeEvent {
     std::uint32_t turn = 0;  // user_text
     bool final = false;
     ToolCall tool{};
+    std::int64_t expires_at = 0;  // ready: unix seconds; 0: not told.
     std::optional<ProviderError> error{};
 };
 
@@ -96,6 +97,7 @@ private:
     RealtimeServer server_;
     RealtimeConfig config_;
     bool ready_ = false;
+    std::int64_t expires_at_ = 0;
     bool responding_ = false;                  // Asked for, and not told to be over.
     bool cancelled_ = false;                   // It is not wanted any more.
     std::optional<std::string> wanted_;        // Instructions of the response to ask for next; empty: none special.

@@ -53,7 +53,8 @@ class Session {
     this.items = new Map();  // By id; `bytes` of sound that were sent.
     this.calls = new Set();
     this.counts = { event: 0, item: 0, response: 0, call: 0 };
-    this.session = { type: "realtime", object: "realtime.session", id: "sess_1", model: query.get("model"), expires_at: 1795203600 };
+    this.session = { type: "realtime", object: "realtime.session", id: "sess_1", model: query.get("model"), 
+      expires_at: Math.floor(Date.now() / 1000) + (scenario === "short" ? 8 : 3600) };
     ws.onText = (text) => this.take(JSON.parse(text));
     if (!query.get("model") && !query.get("call_id")) {
       this.fail("missing_model", "You must provide a model parameter.");

@@ -301,6 +301,7 @@ public:
             note("truncate " + std::string(item) + " " + std::to_string(heard / std::chrono::milliseconds(1)));
         }
         void fail(const Step& step) { play({step}, of_session); }
+        void ready(std::int64_t expires_at) { listener_.on_ready(expires_at); }
         void write_down(std::uint32_t turn, std::string_view text) { listener_.on_user_text(turn, text); }
 
     private:

@@ -38,6 +38,12 @@ Plan dies_after(std::string words) {
             {.kind = Step::Kind::fail, .after = 50ms, .error_class = ProviderErrorClass::network}};
 }
 
+// The newest session is, and will be ended after so many seconds.
+void session_ready(FakeCall& call, std::int64_t seconds) {
+    call.realtime->current->ready(call.unix_ms() / 1000 + seconds);
+    call.work();
+}
+
 std::vector<ChatMessage> spoken(const RealtimeConfig& config) {
     std::vector<ChatMessage> out;
     for (const ChatMessage& message : config.history) {
@@ -357,6 +363,101 @@ TEST_CASE("talk: a take-over opens a session that knows what was said") {
         REQUIRE(call.answered());
         CHECK(call.said_text() == "Hello, this is Leah. How can I help?");
     }
+}
+
+TEST_CASE("talk: a session whose time is nearly over is renewed in a pause, and the next one knows what was said") {
+    FakeCall call({.realtime = true});
+    greet(call);
+    session_ready(call, 600);
+    call.run(499s);
+    CHECK(call.realtime->configs.size() == 1);
+    call.run(2s);
+    REQUIRE(call.realtime->configs.size() == 2);
+    CHECK(spoken(call.realtime->configs[1]).at(0).content == "Hello, this is Leah. How can I help?");
+    CHECK_FALSE(call.logged("event=realtime_renewed"));  // It is not ready: the old one goes on.
+    call.realtime->current->ready(0);
+    call.work();
+    CHECK(call.logged("event=realtime_renewed call=CA1"));
+    call.utter();
+    REQUIRE(call.answered());
+    CHECK(call.said_text() == "Well.");
+    CHECK(call.agent->history().items().size() == 2);
+    call.hear();
+    call.run(49min);  // It did not tell its end.
+    CHECK(call.realtime->configs.size() == 2);
+    call.run(2min);
+    CHECK(call.realtime->configs.size() == 3);
+    CHECK_FALSE(call.logged("event=provider_failed"));
+    call.end();
+}
+
+TEST_CASE("talk: a session is not renewed while anybody speaks or is owed an answer") {
+    FakeCall call({.realtime = true});
+    greet(call);
+    session_ready(call, 60);
+    call.run(49s);
+    call.begin_utterance();
+    call.run(5s);
+    CHECK(call.realtime->configs.size() == 1);
+    call.end_utterance();
+    REQUIRE(call.answered());
+    call.run(5s);
+    CHECK(call.realtime->configs.size() == 1);  // The caller has not heard it yet.
+    call.hear();
+    call.run(2s);
+    REQUIRE(call.realtime->configs.size() == 2);
+    CHECK(spoken(call.realtime->configs[1]).back().content.ends_with(" Well."));
+    call.forget_said();
+    call.begin_utterance();  // Before it is ready: it would miss this.
+    call.run(2s);
+    call.end_utterance();
+    REQUIRE(call.answered());
+    CHECK(call.said_text() == "Well.");
+    CHECK_FALSE(call.logged("event=realtime_renewed"));
+    call.hear();
+    call.run(2s);
+    CHECK(call.realtime->configs.size() == 3);
+    call.end();
+}
+
+TEST_CASE("talk: when the next session cannot be had, the call stays in the old one and tries again") {
+    FakeCall call({.realtime = true});
+    greet(call);
+    session_ready(call, 60);
+    call.realtime->refuses = true;
+    call.run(51s);
+    CHECK(call.realtime->configs.size() == 2);
+    CHECK(call.logged("event=provider_failed provider=talker operation=converse class=network"));
+    call.utter();
+    REQUIRE(call.answered());
+    CHECK(call.said_text() == "Well.");
+    CHECK(call.agent->talks());
+    call.hear();
+    call.run(CallAgent::renewal_again);
+    CHECK(call.realtime->configs.size() == 3);
+    CHECK(call.agent->talks());
+    call.end();
+}
+
+TEST_CASE("talk: an end that cannot be is not believed: a clock is wrong") {
+    const auto limit = [](Duration told) { return std::chrono::duration_cast<std::chrono::seconds>(told).count(); };
+    for (const std::int64_t told :
+         {limit(-1h), limit(CallAgent::session_time_min) - 1, limit(CallAgent::session_time) + 1}) {
+        FakeCall call({.realtime = true});
+        greet(call);
+        session_ready(call, told);
+        call.run(49min);
+        CHECK(call.realtime->configs.size() == 1);
+        call.run(2min);
+        CHECK(call.realtime->configs.size() > 1);
+        call.end();
+    }
+    FakeCall call({.realtime = true});
+    greet(call);
+    session_ready(call, limit(CallAgent::session_time_min));
+    call.run(CallAgent::session_time_min);
+    CHECK(call.realtime->configs.size() == 2);
+    call.end();
 }
 
 TEST_CASE("talk: an item that never ends is said for a minute") {

@@ -65,6 +65,18 @@ TEST_CASE("openai_realtime: the session is configured for the telephone, with tu
     CHECK(server(true).headers()[1].name == "OpenAI-Beta");
 }
 
+TEST_CASE("openai_realtime: when the session ends is told with its being ready; nonsense is nothing") {
+    Talk told;
+    told.hear({{"type", "session.created"}, {"session", {{"expires_at", 1'795'203'600}}}});
+    told.hear({{"type", "session.updated"}, {"session", {{"expires_at", nullptr}}}});
+    CHECK(told.events.at(0).expires_at == 1'795'203'600);
+    for (const json& wrong : {json("soon"), json(-1), json(1e300), json(json::object())}) {
+        Talk talk;
+        talk.hear({{"type", "session.updated"}, {"session", {{"expires_at", wrong}}}});
+        CHECK(talk.events.at(0).expires_at == 0);
+    }
+}
+
 TEST_CASE("openai_realtime: no sound before session.updated, and what the caller said behind it") {
     Talk talk;
     for (int i = 0; i < 100; ++i) {

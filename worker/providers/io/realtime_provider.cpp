@@ -91,7 +91,7 @@ private:
         const auto listener = listener_;  // A callback may destroy us.
         switch (event.kind) {
             case Kind::ready:
-                call(listener->on_ready);
+                call(listener->on_ready, event.expires_at);
                 break;
             case Kind::audio:
                 had_output_ = true;
