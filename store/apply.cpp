@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/person.hpp"
 #include "store/phone.hpp"
 
 namespace agentlocator {
@@ -52,12 +53,7 @@ Result<std::int64_t> business_of(Database& database, std::int64_t known, const s
     if (known != 0 || number.empty()) {
         return known;
     }
-    const auto rows = database.query("SELECT business_id FROM channels WHERE kind = $1 AND identifier = $2",
-                                     {channel, phone_key(number)});
-    if (!rows) {
-        return rows.error();
-    }
-    return rows->empty() ? 0 : integer((*rows)[0][0]);
+    return business_of_number(database, channel, number);
 }
 
 Result<void> done(const Result<Rows>& rows) {

@@ -1,7 +1,5 @@
 #include "store/inbox.hpp"
 
-#include <algorithm>
-
 #include "store/apply.hpp"
 
 namespace agentlocator {
@@ -63,48 +61,13 @@ Result<void> postpone_inbox(Database& database, const InboxJob& job, const std::
 }
 
 Result<PersonRecord> load_person(Database& database, const InboxJob& job) {
-    PersonRecord record;
-    // Our own clock throughout: the phones' clocks would mix up question and answer. What has a number is asked for by
-    // it, on the telephone, too; else by the address.
-    const auto said = database.query(
-        "SELECT ours, body FROM (SELECT 0 AS ours, text AS body, stored_at AS at, arrival AS place FROM inbox WHERE "
-        "business_id = $1 AND phone = $2 AND ($2 <> '' OR address = $3) AND text <> '' AND "
-        "(stored_at, arrival, message_id) < ($4, $5, $6) "
-        "UNION ALL SELECT 1, text, asked_at, 0 FROM outbox WHERE business_id = $1 AND to_number = $7 AND text <> '' "
-        "UNION ALL SELECT CASE WHEN turns.speaker = 'agent' THEN 1 ELSE 0 END, turns.text, turns.said_at, turns.turn "
-        "FROM turns JOIN calls ON calls.call_sid = turns.call_sid WHERE calls.business_id = $1 AND "
-        "calls.from_number = $2 AND $2 <> '' AND turns.text <> '') AS lines ORDER BY at DESC, place DESC, ours DESC "
-        "LIMIT $8",
-        {job.business, job.phone, job.address, job.stored_at, job.arrival, job.message_id, job.person(),
-         said_lines_max});
-    if (!said) {
-        return said.error();
-    }
-    for (const Row& row : *said) {
-        record.said.push_back({integer(row[0]) != 0, text(row[1])});
-    }
-    std::reverse(record.said.begin(), record.said.end());
-    const auto lead = database.query(
-        "SELECT name, email, status, notes, details FROM leads WHERE business_id = $1 AND phone = $2 AND $2 <> ''",
-        {job.business, job.phone});
-    if (!lead) {
-        return lead.error();
-    }
-    if (!lead->empty()) {
-        const Row& row = (*lead)[0];
-        record.lead.name = text(row[0]);
-        record.lead.email = text(row[1]);
-        record.lead.status = text(row[2]);
-        record.lead.notes = text(row[3]);
-        record.lead.details = text(row[4]);
-    }
-    const auto state = database.query("SELECT state FROM conversations WHERE business_id = $1 AND person = $2",
-                                      {job.business, job.person()});
-    if (!state) {
-        return state.error();
-    }
-    record.state = state->empty() ? std::string() : text((*state)[0][0]);
-    return record;
+    return load_person(database, PersonQuery{.business = job.business,
+                                             .phone = job.phone,
+                                             .address = job.address,
+                                             .now_ms = job.stored_at,
+                                             .before_at = job.stored_at,
+                                             .before_arrival = job.arrival,
+                                             .before_id = job.message_id});
 }
 
 Result<bool> store_answer(Database& database, const InboxJob& job, const std::string& owner,

@@ -7,6 +7,7 @@
 
 #include "store/database.hpp"
 #include "store/facts.hpp"
+#include "store/person.hpp"
 
 namespace agentlocator {
 
@@ -39,18 +40,7 @@ struct InboxJob {
 [[nodiscard]] Result<void> postpone_inbox(Database& database, const InboxJob& job, const std::string& owner,
                                           std::int64_t next_ms);
 
-// What was said with somebody, on the telephone and in writing.
-struct SaidLine {
-    bool ours = false;
-    std::string text{};
-};
-// What an answer is made from.
-struct PersonRecord {
-    std::vector<SaidLine> said{};  // Oldest first; nothing that came after the message.
-    LeadFact lead{};               // name, email, status, notes, details
-    std::string state{};           // Of the scripted dialogue; empty: none yet.
-};
-inline constexpr std::int64_t said_lines_max = 30;
+// What an answer to that message is made from.
 [[nodiscard]] Result<PersonRecord> load_person(Database& database, const InboxJob& job);
 
 // The answer and what came of it, in one transaction. False: the lease is somebody else's by now, nothing is stored.

@@ -111,6 +111,8 @@ std::vector<Migration> make_migrations() {
              "updated_at BIGINT NOT NULL, PRIMARY KEY (business_id, person))",
          }},
         {4, "send limits", {"CREATE TABLE send_limits (name TEXT PRIMARY KEY, due_at BIGINT NOT NULL)"}},
+        // Asked for at the beginning of every call.
+        {5, "calls of a person", {"CREATE INDEX calls_of_person ON calls (business_id, from_number)"}},
     };
 }
 

@@ -24,6 +24,7 @@
 #include "common/text.hpp"
 #include "store/io/business_directory.hpp"
 #include "store/io/janitor.hpp"
+#include "store/io/person_reader.hpp"
 #include "worker/agent/io/agent_thread.hpp"
 #include "worker/api/io/answer_thread.hpp"
 #include "worker/api/io/bridge_reader.hpp"
@@ -210,6 +211,7 @@ int serve(const WorkerOptions& options) {
     }
     StoreRecorder records(store);
     const BusinessDirectory businesses(*database, "voice");
+    PersonReader people(*database);
     AgentChannel channel;
     const AgentThread agent(channel.agent(), settings, std::move(*files),
                             {.speech_socket = variable(speech_socket_variable),
@@ -217,7 +219,8 @@ int serve(const WorkerOptions& options) {
                              .metrics = slab->conversations,
                              .entry = slab->agents[worker],
                              .log = [&](std::string_view line) { say_later(std::string(line)); },
-                             .own_settings = [&](const std::string& called) { return businesses.find(called); }});
+                             .own_settings = [&](const std::string& called) { return businesses.find(called); },
+                             .people = &people});
     VoiceConversation conversation(voice_rules(settings), *prompts, &channel.media(), &slab->conversations);
     Server server({.settings = settings,
                    .build = build_info(),

@@ -63,8 +63,11 @@ class Conversation:
 
     def __enter__(self):
         self.installation.__enter__()
+        return self.dial()
+
+    def dial(self, called=CALLED):
         self.client = MediaClient(self.installation.port)
-        self.client.begin(parameters={"from": CALLER, "to": CALLED})
+        self.client.begin(parameters={"from": CALLER, "to": called})
         self.phone = Telephone(self.client)
         if self.greets:
             self.hear()

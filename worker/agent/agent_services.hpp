@@ -12,6 +12,7 @@
 #include "common/agent_settings.hpp"
 #include "worker/agent/call_control.hpp"
 #include "worker/agent/dialogue_script.hpp"
+#include "worker/agent/known_person.hpp"
 #include "worker/agent/persona.hpp"
 #include "worker/agent/provider_chain.hpp"
 #include "worker/agent/record_store.hpp"
@@ -65,6 +66,7 @@ struct AgentServices {
     FaultLines faults{};
     // What the business of that number has set for itself; empty: nothing is known of any. Never waits.
     std::function<NamedValues(const std::string& called)> own_settings{};
+    PersonMemory* people = nullptr;  // Nobody: every caller is new.
 };
 
 }  // namespace agentlocator

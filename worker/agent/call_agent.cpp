@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/log_line.hpp"
+#include "store/phone.hpp"
 #include "worker/agent/spoken_text.hpp"
 
 namespace agentlocator {
@@ -139,6 +140,39 @@ void CallAgent::read_caller(std::string_view payload, TimePoint now) {
     to_ = text({"to", "To", "called"});
     dialogue_ = make_dialogue();
     choose_mode(now);
+    ask_who_calls();
+}
+
+// Nothing waits for the answer: it counts for what comes after it.
+void CallAgent::ask_who_calls() {
+    if (services_.people == nullptr || !normal_phone(from_)) {
+        return;  // A withheld number is many people.
+    }
+    asking_operation_ = mailbox_.new_operation();
+    asking_ = services_.people->ask({.called = to_, .phone = *normal_phone(from_), .call_sid = call_sid_},
+                                    [this, id = asking_operation_](KnownPersonPtr known) {
+                                        ServiceEvent event;
+                                        event.kind = ServiceEvent::Kind::person_known;
+                                        event.operation = id;
+                                        event.person = std::move(known);
+                                        mailbox_.push(std::move(event));
+                                    });
+}
+
+void CallAgent::learn(KnownPersonPtr known) {
+    asking_.reset();
+    if (known->empty()) {
+        return;
+    }
+    known_ = std::move(known);
+    services_.host.line(log_line(
+        "caller_known", {{"call", call_sid_}, {"lines", known_->said.size()}, {"details", known_->slots.size()}}));
+    dialogue_.know(known_->slots);
+    for (Talking* const talk : {talk_.get(), next_talk_.get()}) {
+        if (talk != nullptr) {
+            talk->note(known_text(*known_));
+        }
+    }
 }
 
 void CallAgent::choose_mode(TimePoint now) {
@@ -171,6 +205,7 @@ void CallAgent::on_ended(std::string_view reason) {
     talk_.reset();
     next_talk_.reset();
     transfer_.reset();
+    asking_.reset();
     if (reason != "moved" && reason != "lost") {  // Both may go on elsewhere.
         CallFact fact;
         fact.call_sid = call_sid_;
@@ -366,6 +401,12 @@ void CallAgent::dispatch(const ServiceEvent& event, TimePoint now) {
             } else {
                 transfer_failed(event.text, now);
             }
+        }
+        return;
+    }
+    if (event.kind == ServiceEvent::Kind::person_known) {
+        if (event.operation == asking_operation_) {
+            learn(event.person);
         }
         return;
     }

@@ -179,6 +179,8 @@ private:
     [[nodiscard]] std::string memory() const;
     [[nodiscard]] bool restore(std::string_view memory, TimePoint now);
     void choose_mode(TimePoint now);
+    void ask_who_calls();
+    void learn(KnownPersonPtr known);
     void resume_answer(std::uint32_t turn, std::uint32_t sentence, TimePoint now);
 
     [[nodiscard]] SttConfig listening() const;
@@ -200,6 +202,11 @@ private:
     std::string call_sid_;
     std::string from_;
     std::string to_;
+    // What is known of the caller from before. Not part of the memory: whoever takes the call over asks the store
+    // again.
+    KnownPersonPtr known_;
+    OperationPtr asking_;
+    std::uint64_t asking_operation_ = 0;
     CallHistory history_;
     Dialogue dialogue_;
     LeadSlots slots_;

@@ -14,6 +14,9 @@ constexpr std::size_t goodbye_words_max = 6;  // "Goodbye" in a longer sentence 
 constexpr std::size_t echo_words_min = 5;     // Shorter, a caller may well say what we said.
 constexpr Duration echo_window = std::chrono::seconds(8);
 
+constexpr std::string_view earlier_lines_prompt =
+    "\nWhat was said before your greeting is from earlier calls or was written on WhatsApp, by the same person.";
+
 }  // namespace
 
 void CallAgent::owe(std::uint32_t turn, TimePoint now) {
@@ -221,8 +224,16 @@ void CallAgent::complete(After after, std::string reason) {
 
 LlmRequest CallAgent::model_request() const {
     LlmRequest request;
-    request.messages = history_.messages(
-        system_prompt(*persona_, services_.host, language_, from_, services_.host.unix_ms(), can_transfer()));
+    std::string system =
+        system_prompt(*persona_, services_.host, language_, from_, services_.host.unix_ms(), can_transfer());
+    if (known_) {
+        system += earlier_lines_prompt;
+        system += known_slots_prompt(known_->slots);
+    }
+    request.messages = history_.messages(system);
+    if (known_) {
+        request.messages.insert(std::next(request.messages.begin()), known_->said.begin(), known_->said.end());
+    }
     request.tools = tool_specs(can_transfer());
     request.cache_key = call_sid_;
     return request;

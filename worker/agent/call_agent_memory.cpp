@@ -117,6 +117,7 @@ bool CallAgent::restore(std::string_view text, TimePoint now) {
     if (mode_ == Mode::script) {
         dialogue_.set_slots(slots_);
     }
+    ask_who_calls();
     if (const json next = part("next");
         next.is_array() && next.size() == 2 && next[0].is_number_unsigned() && next[1].is_number_unsigned()) {
         numbered_turn_ = next[0].get<std::uint32_t>();
@@ -239,7 +240,11 @@ void CallAgent::record_turn(std::uint32_t turn, std::string_view speaker, std::s
 }
 
 void CallAgent::record_lead() {
-    LeadFact fact = lead_of(slots_, from_);
+    LeadSlots all = slots_;
+    if (known_ && mode_ != Mode::script) {  // A lead's details are replaced as a whole; the script's are whole.
+        all.insert(known_->slots.begin(), known_->slots.end());
+    }
+    LeadFact fact = lead_of(all, from_);
     fact.to = to_;
     fact.channel = "voice";
     fact.source = "call";

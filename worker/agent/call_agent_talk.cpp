@@ -21,9 +21,13 @@ std::unique_ptr<Talking> CallAgent::make_talk(RealtimeProvider& provider) {
     config.language = code_of(language_);
     config.tools = tool_specs(can_transfer());
     config.history = history_.messages({});
-    return std::make_unique<Talking>(
+    auto talk = std::make_unique<Talking>(
         mailbox_, outbox_, provider, config,
         Talking::Hooks{[this] { return place_of_talk(); }, [this] { return first_speech_value(); }});
+    if (known_) {
+        talk->note(known_text(*known_));
+    }
+    return talk;
 }
 
 bool CallAgent::open_talk(RealtimeProvider* provider) {

@@ -47,6 +47,40 @@ std::vector<std::string> split_phrases(std::string_view phrases) {
     return out;
 }
 
+// A value from elsewhere (a model wrote it, a profile) as this step would store it; nothing: it must be asked.
+std::optional<std::string> fitting(const DialogueStep& step, const std::string& value) {
+    switch (step.kind) {
+        case Kind::choice: {
+            const auto words = heard_words(value);
+            for (const DialogueOption& option : step.options) {
+                if (option.value == value || match_phrases(words, option.words_he) > 0 ||
+                    match_phrases(words, option.words_en) > 0) {
+                    return option.value;
+                }
+            }
+            return std::nullopt;
+        }
+        case Kind::number: {
+            const auto number = parse_spoken_number(value);
+            return number && *number >= step.min && *number <= step.max ? std::optional(number_text(*number))
+                                                                        : std::nullopt;
+        }
+        case Kind::text: {
+            std::string_view rest = value;
+            while (!rest.empty()) {
+                if (is_letter(take_code_point(rest))) {  // A profile's name may be a picture.
+                    return std::string(cut_utf8(trim(value), free_text_bytes_max));
+                }
+            }
+            return std::nullopt;
+        }
+        case Kind::phone:  // Offered by itself.
+        case Kind::confirm:
+            return std::nullopt;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::size_t match_phrases(const std::vector<std::string>& words, const std::vector<std::string>& phrases) {
@@ -354,7 +388,39 @@ DialogueReply Dialogue::take(const DialogueStep& now, std::string value, bool sp
     missed_ = 0;
     skips_in_row_ = 0;
     digits_.clear();
-    return ask(spoken ? fill_text(text("noted"), {{"value", say_value(now)}}) : std::string());
+    DialogueReply reply;
+    if (spoken) {
+        reply.say.push_back(fill_text(text("noted"), {{"value", say_value(now)}}));
+    }
+    if (recall() && !text("known").empty()) {
+        reply.say.push_back(text("known"));
+    }
+    reply.say.push_back(question());
+    return reply;
+}
+
+// True: something that was told before needs not be asked.
+bool Dialogue::recall() {
+    const LeadSlots known = std::exchange(known_, {});
+    std::set<std::string, std::less<>> same;  // Slots in which the caller says what is known.
+    bool any = false;
+    for (const DialogueStep& step : script_->steps) {
+        const auto value = known.find(step.slot);
+        if (step.kind == Kind::confirm || value == known.end() || skipped_.contains(step.slot) || !applies(step) ||
+            (!step.when_slot.empty() && !same.contains(step.when_slot))) {
+            continue;
+        }
+        const auto fits = fitting(step, value->second);
+        if (!fits) {
+            continue;
+        }
+        const auto [slot, is_new] = slots_.try_emplace(step.slot, *fits);
+        any = any || (is_new && step.kind != Kind::text);  // A name is no news to whoever bears it.
+        if (slot->second == *fits) {
+            same.insert(step.slot);
+        }
+    }
+    return any;
 }
 
 DialogueReply Dialogue::take_digits() {

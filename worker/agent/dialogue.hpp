@@ -8,6 +8,9 @@
 //
 // Nothing is stored without the caller's confirmation. The slots are those that a language model fills, so either can
 // go on where the other stopped.
+//
+// What is known of the caller from before (know) is not asked anew but read back with the rest. His wish is always
+// asked: with the first answer what is known is taken over, without what hangs on a wish that he has no more.
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -63,6 +66,8 @@ public:
     [[nodiscard]] ListenHints hints() const;
     [[nodiscard]] const LeadSlots& slots() const { return slots_; }
     void set_slots(LeadSlots slots) { slots_ = std::move(slots); }
+    // At any time; counts from the next answer on. Not part of save(): told again after a take-over, it adds nothing.
+    void know(LeadSlots known) { known_ = std::move(known); }
 
     [[nodiscard]] nlohmann::json save() const;
     void restore(const nlohmann::json& state);  // What does not fit is ignored: the script may have changed.
@@ -82,6 +87,7 @@ private:
     [[nodiscard]] DialogueReply ask(std::string first = {});
     [[nodiscard]] DialogueReply missed(std::string_view why);
     [[nodiscard]] DialogueReply take(const DialogueStep& step, std::string value, bool spoken);
+    bool recall();
     [[nodiscard]] DialogueReply take_digits();
     [[nodiscard]] DialogueReply take_number(double value, bool spoken);
     [[nodiscard]] DialogueReply confirm(bool right);
@@ -93,6 +99,7 @@ private:
     const DialogueScript* script_;
     DialogueCaller caller_;
     LeadSlots slots_;
+    LeadSlots known_;
     std::set<std::string, std::less<>> skipped_;  // Slots that were given up.
     Phase phase_ = Phase::question;
     std::string digits_;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "worker/agent/known_person.hpp"
 #include "worker/agent/provider.hpp"
 
 namespace agentlocator {
@@ -23,6 +24,7 @@ struct ServiceEvent {
         tts_done,
         tts_error,
         control_done,
+        person_known,
         rt_ready,
         rt_audio,
         rt_audio_done,
@@ -42,6 +44,7 @@ struct ServiceEvent {
     ToolCall tool{};
     LlmFinish finish{};
     ProviderError error{};
+    KnownPersonPtr person{};
 };
 
 class EventMailbox {

@@ -171,6 +171,7 @@ public:
     virtual void drop_turn() = 0;                  // What was pushed since the last turn was no speech: forget it.
     virtual void hear(std::string_view text) = 0;  // The caller "said" this by other means (keys). Answer it.
     virtual void say(std::string_view text) = 0;   // Word for word. What is to be said already comes first.
+    virtual void note(std::string_view text) = 0;  // The service knows this from now on; nothing is answered.
     virtual void tool_result(std::string_view id, std::string_view json) = 0;
     // Answer without anything new from the caller: behind the results of tools; or by these instructions.
     virtual void go_on(std::string_view instructions) = 0;

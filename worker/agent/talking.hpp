@@ -52,6 +52,7 @@ public:
     void push(std::span<const std::uint8_t> mulaw) { session_->push(mulaw); }
     void end_of_turn(std::uint32_t turn, TimePoint now);
     void drop_turn() { session_->drop_turn(); }
+    void note(std::string_view text) { session_->note(text); }
     void hear(std::string_view text, TimePoint now);
     // Ours.
     void say(std::string_view text, TimePoint now);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "worker/agent/agent_texts.hpp"
+#include "worker/agent/known_person.hpp"
 #include "worker/agent/spoken_text.hpp"
 
 namespace agentlocator {
@@ -58,26 +59,6 @@ DialogueReply reply_to(Dialogue& dialogue, const std::string& text) {
     }
     dialogue = std::move(pressed);
     return reply;
-}
-
-LeadSlots slots_of(const LeadFact& lead) {
-    LeadSlots slots;
-    const json details = json::parse(lead.details, nullptr, false);
-    if (details.is_object()) {
-        for (const auto& [name, value] : details.items()) {
-            if (value.is_string()) {
-                slots.insert_or_assign(name, value.get<std::string>());
-            }
-        }
-    }
-    const auto put = [&](const char* name, const std::string& value) {
-        if (!value.empty()) {
-            slots.insert_or_assign(name, value);
-        }
-    };
-    put("name", lead.name);
-    put("notes", lead.notes);
-    return slots;
 }
 
 std::string_view cut_characters(std::string_view text, std::size_t characters) {
@@ -147,9 +128,7 @@ void TextAgent::start(TimePoint now) {
     system.content =
         system_prompt(*persona_, services_.host, language_, question_.phone, services_.host.unix_ms(), false);
     system.content += writing_prompt;
-    if (!slots_.empty()) {
-        system.content += "\nKnown of them, as data: " + dump(slots_);
-    }
+    system.content += known_slots_prompt(slots_);
     messages_.push_back(std::move(system));
     messages_.insert(messages_.end(), question_.before.begin(), question_.before.end());
     ChatMessage user;
@@ -264,6 +243,7 @@ void TextAgent::answer_by_script() {
         return finish(std::string(taken.in(language_)));
     }
     Dialogue dialogue = make_dialogue();
+    dialogue.know(slots_);
     std::string said;
     std::string state;
     const auto take = [&](const DialogueReply& reply) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "worker/agent/known_person.hpp"
 #include "worker/api/api.hpp"
 
 namespace agentlocator {
@@ -41,20 +42,13 @@ std::vector<Fact> facts_of_answer(const InboxJob& job, const TextAnswer& answer,
 }
 
 TextQuestion question_of(const InboxJob& job, const PersonRecord& record) {
-    TextQuestion question{.person = job.person(),
-                          .phone = job.phone,
-                          .text = job.text,
-                          .before = {},
-                          .lead = record.lead,
-                          .state = record.state,
-                          .attempts = job.attempts};
-    for (const SaidLine& line : record.said) {
-        ChatMessage message;
-        message.role = line.ours ? ChatMessage::Role::assistant : ChatMessage::Role::user;
-        message.content = line.text;
-        question.before.push_back(std::move(message));
-    }
-    return question;
+    return {.person = job.person(),
+            .phone = job.phone,
+            .text = job.text,
+            .before = messages_of(record.said),
+            .lead = record.lead,
+            .state = record.state,
+            .attempts = job.attempts};
 }
 
 std::int64_t answer_pause_ms(std::int64_t attempts) {

@@ -328,6 +328,15 @@ void RealtimeProtocol::respond(std::string instructions, std::vector<std::string
     messages.push_back(dump_json(create));
 }
 
+void RealtimeProtocol::note(std::string_view text, std::vector<std::string>& messages) {
+    send(dump_json({{"type", "conversation.item.create"},
+                    {"item",
+                     {{"type", "message"},
+                      {"role", "system"},
+                      {"content", json::array({{{"type", "input_text"}, {"text", std::string(text)}}})}}}}),
+         messages);
+}
+
 void RealtimeProtocol::hear(std::string_view text, std::vector<std::string>& messages) {
     send(dump_json({{"type", "conversation.item.create"},
                     {"item",

@@ -74,6 +74,7 @@ public:
     void drop_turn(std::vector<std::string>& messages);
     void hear(std::string_view text, std::vector<std::string>& messages);
     void say(std::string_view text, std::vector<std::string>& messages);
+    void note(std::string_view text, std::vector<std::string>& messages);
     void tool_result(std::string_view id, std::string_view json, std::vector<std::string>& messages);
     void go_on(std::string_view instructions, std::vector<std::string>& messages);
     void cancel(std::vector<std::string>& messages);

@@ -271,34 +271,35 @@ public:
         }
         void push(std::span<const std::uint8_t> mulaw) override { fake_.pushed += mulaw.size(); }
         void end_of_turn(std::uint32_t turn) override {
-            note("turn " + std::to_string(turn) + " of " + std::to_string(std::exchange(fake_.pushed, 0)));
+            jot("turn " + std::to_string(turn) + " of " + std::to_string(std::exchange(fake_.pushed, 0)));
             respond("Well.");
         }
         void drop_turn() override {
             fake_.pushed = 0;
-            note("drop");
+            jot("drop");
         }
+        void note(std::string_view text) override { jot("note " + std::string(text)); }
         void hear(std::string_view text) override {
-            note("hear " + std::string(text));
+            jot("hear " + std::string(text));
             respond("Well.");
         }
         void say(std::string_view text) override {
-            note("say " + std::string(text));
+            jot("say " + std::string(text));
             respond(std::string(text));
         }
         void tool_result(std::string_view id, std::string_view json) override {
-            note("result " + std::string(id) + " " + std::string(json));
+            jot("result " + std::string(id) + " " + std::string(json));
         }
         void go_on(std::string_view instructions) override {
-            note(instructions.empty() ? "go on" : "go on: " + std::string(instructions));
+            jot(instructions.empty() ? "go on" : "go on: " + std::string(instructions));
             respond("And so on.");
         }
         void cancel() override {
             ++response_;
-            note("cancel");
+            jot("cancel");
         }
         void interrupted(std::string_view item, Duration heard) override {
-            note("truncate " + std::string(item) + " " + std::to_string(heard / std::chrono::milliseconds(1)));
+            jot("truncate " + std::string(item) + " " + std::to_string(heard / std::chrono::milliseconds(1)));
         }
         void fail(const Step& step) { play({step}, of_session); }
         void ready(std::int64_t expires_at) { listener_.on_ready(expires_at); }
@@ -306,7 +307,7 @@ public:
 
     private:
         static constexpr int of_session = 0;
-        void note(std::string what) { fake_.asked.push_back(std::move(what)); }
+        void jot(std::string what) { fake_.asked.push_back(std::move(what)); }
         void respond(const std::string& words) {
             Plan plan = fake_.plans.take();
             if (plan.empty()) {
@@ -390,6 +391,28 @@ private:
     Ledger& ledger_;
 };
 
+// Knows one person, after a while.
+class FakePeople final : public PersonMemory {
+public:
+    FakePeople(FakeClock& clock, Ledger& ledger) : clock_(clock), ledger_(ledger) {}
+    [[nodiscard]] OperationPtr ask(const Caller& caller, Done done) override {
+        asked.push_back(caller);
+        auto operation = std::make_unique<FakeOperation>(ledger_, clock_);
+        operation->play({{.kind = Step::Kind::done, .after = after}}, [this, done = std::move(done)](const Step&) {
+            done(std::make_shared<const KnownPerson>(known));
+            return true;
+        });
+        return operation;
+    }
+    KnownPerson known;
+    Duration after = std::chrono::milliseconds(20);
+    std::vector<Caller> asked;
+
+private:
+    FakeClock& clock_;
+    Ledger& ledger_;
+};
+
 inline const DialogueScript& shipped_script() {
     static const DialogueScript script = [] {
         auto parsed = parse_dialogue(embedded_dialogue());
@@ -406,12 +429,13 @@ struct CallOptions {
     bool realtime = false;
     std::string language = "en-US";
     std::string transfer_number{};
+    bool remembers = false;  // There is a store to ask who calls.
 };
 
 // The media thread: plays at real time, sends what it would send, and checks what it is told.
 class FakeCall final : public AgentHost, public AgentOutput {
 public:
-    explicit FakeCall(CallOptions options = {}) : options_(options), control(clock, ledger) {
+    explicit FakeCall(CallOptions options = {}) : options_(options), control(clock, ledger), people(clock, ledger) {
         services_ = std::make_unique<AgentServices>(AgentServices{.settings = {},
                                                                   .dialogue = shipped_script(),
                                                                   .host = *this,
@@ -424,6 +448,7 @@ public:
                                                                   .metrics = metrics});
         services_->settings.language = options.language;
         services_->settings.transfer_number = options.transfer_number;
+        services_->people = options.remembers ? &people : nullptr;
         services_->settings.resp_min = services_->settings.resp_max = std::chrono::milliseconds(0);
         for (const char* name : {"first", "second"}) {
             if (name[0] == 's' && !options.backup) {
@@ -513,9 +538,9 @@ public:
     }
 
     // The caller's and the media thread's side
-    void start() {
+    void start(const std::string& from = "+972501234567") {
         owe();
-        send(ToAgent::call_started, 0, 0, 0, R"({"call_sid":"CA1","from":"+972501234567","to":"+97233760000"})");
+        send(ToAgent::call_started, 0, 0, 0, R"({"call_sid":"CA1","from":")" + from + R"(","to":"+97233760000"})");
     }
     void utter(Duration length = std::chrono::seconds(1)) {
         ++turn_;
@@ -676,6 +701,7 @@ public:
     Ledger ledger;
     MemoryRecordStore records;
     FakeControl control;
+    FakePeople people;
     std::vector<FakeStt*> stt;
     std::vector<FakeLlm*> llm;
     std::vector<FakeTts*> tts;

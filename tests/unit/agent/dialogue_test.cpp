@@ -317,3 +317,75 @@ TEST_CASE("phone numbers: one stored form, one spoken form") {
     CHECK(spoken_phone("+97236543210") == "03-654-3210");
     CHECK(spoken_phone("+12125550100") == "+12125550100");
 }
+
+TEST_CASE("dialogue: what is known is taken over with the first answer, and read back") {
+    Dialogue d = english(true);
+    d.know({{"intent", "buy"},
+            {"property_type", "a flat"},  // As a model writes.
+            {"area", "haifa"},
+            {"rooms", "3.5"},
+            {"budget", "2 million"},
+            {"name", "Dana"}});
+    CHECK(says(d.open(), "Press 1 to buy"));
+    const auto reply = d.on_text("buy");
+    CHECK(says(reply, "buying, noted. I already have some of your details. Shall we call you back"));
+    const auto summary = d.on_text("yes");
+    for (const char* part : {"a flat", "Haifa", "3 and a half", "2,000,000", "Dana"}) {
+        CHECK_MESSAGE(says(summary, part), part);
+    }
+    CHECK(d.on_text("yes").save);
+    CHECK(d.slots() == LeadSlots{{"intent", "buy"},
+                                 {"property_type", "apartment"},
+                                 {"area", "Haifa"},
+                                 {"rooms", "3.5"},
+                                 {"budget", "2000000"},
+                                 {"phone", "+972501234567"},
+                                 {"name", "Dana"}});
+}
+
+TEST_CASE("dialogue: of another wish only the name is taken over") {
+    Dialogue d = english(true);
+    d.know(
+        {{"intent", "buy"}, {"property_type", "apartment"}, {"area", "Haifa"}, {"budget", "2000000"}, {"name", "D"}});
+    (void)d.open();
+    const auto reply = d.on_text("rent");
+    CHECK(says(reply, "renting, noted. Is it a flat"));
+    CHECK(d.slots() == LeadSlots{{"intent", "rent"}, {"name", "D"}});
+}
+
+TEST_CASE("dialogue: what is known and does not fit the question is asked") {
+    Dialogue d = english(true);
+    d.know({{"intent", "buy"}, {"property_type", "castle"}, {"area", "Haifa"}, {"budget", "12"}, {"name", "😀"}});
+    (void)d.open();
+    CHECK(says(d.on_text("buy"), "Is it a flat"));
+    CHECK(d.slots() == LeadSlots{{"intent", "buy"}, {"area", "Haifa"}});
+    Dialogue keys_only = hebrew();  // A name that could not be corrected here is left to the lead.
+    keys_only.know({{"name", "דנה"}});
+    (void)keys_only.open();
+    (void)keys(keys_only, "1");
+    CHECK(keys_only.slots() == LeadSlots{{"intent", "buy"}});
+}
+
+TEST_CASE("dialogue: what the caller corrects or leaves out is not brought back by what is known") {
+    const LeadSlots known{{"intent", "buy"}, {"property_type", "apartment"}, {"area", "Haifa"}, {"rooms", "3"}};
+    Dialogue d = english();
+    d.know(known);
+    (void)d.open();
+    (void)keys(d, "1");      // Buying; the budget is asked.
+    (void)keys(d, "2000#");  // The number, then the summary.
+    (void)keys(d, "12");
+    CHECK(says(keys(d, "3"), "In which city?"));  // Correct the city.
+    d.know(known);                                // Told again after a take-over.
+    CHECK(says(keys(d, "1"), "Tel Aviv"));
+    CHECK(d.slots().at("area") == "Tel Aviv");
+}
+
+TEST_CASE("dialogue: a script without that text says nothing of it") {
+    const auto parsed = parse_dialogue(changed([](nlohmann::json& json) { json["texts"].erase("known"); }));
+    REQUIRE(parsed.has_value());
+    Dialogue d(*parsed,
+               {.language = Language::english, .number = {}, .business_name = {}, .greeting = {}, .hears = true});
+    d.know({{"intent", "buy"}, {"property_type", "apartment"}});
+    (void)d.open();
+    CHECK(d.on_text("buy").say.size() == 2);
+}

@@ -77,7 +77,7 @@ private:
     FakeControl control_;
 };
 
-Step text(const std::string& words) {
+Step writes(const std::string& words) {
     return {.kind = Step::Kind::text, .text = words, .after = std::chrono::milliseconds(100)};
 }
 Step tool(const std::string& name, const std::string& arguments) {
@@ -91,7 +91,7 @@ const Step breaks{.kind = Step::Kind::fail, .error_class = ProviderErrorClass::s
 
 TEST_CASE("text agent: the model is told its job, the conversation so far and the message, and its answer is sent") {
     Desk desk;
-    desk.llm->plans.queue = {{text("We have "), text("flats in Haifa. Which size?"), over}};
+    desk.llm->plans.queue = {{writes("We have "), writes("flats in Haifa. Which size?"), over}};
     TextQuestion question{.person = "p", .phone = "+972501234567", .text = "a flat?"};
     question.before.resize(2);
     question.before[0].content = "hello";
@@ -115,7 +115,7 @@ TEST_CASE("text agent: tools make leads and meetings, and the model hears what b
     Desk desk;
     desk.llm->plans.queue = {{tool("save_lead", R"({"area":"haifa","name":"Dana"})"),
                               tool("book_meeting", R"({"starts_at":"2026-11-22T10:30","notes":"flat"})"), tools_done},
-                             {text("Noted. See you."), over}};
+                             {writes("Noted. See you."), over}};
     const auto agent = desk.ask({.person = "p", .phone = "+972501234567", .text = "tomorrow, half past ten"});
     REQUIRE(agent->state() == State::done);
     CHECK(agent->answer().text == "Noted. See you.");
@@ -157,7 +157,7 @@ TEST_CASE("text agent: an answer is no longer than a message may be, in characte
     for (int i = 0; i < 400; ++i) {
         words += "מילה ";
     }
-    desk.llm->plans.queue = {{text(words + "."), over}};
+    desk.llm->plans.queue = {{writes(words + "."), over}};
     const auto agent = desk.ask({.person = "p", .text = "?"});
     std::string_view rest = agent->answer().text;
     std::size_t characters = 0;

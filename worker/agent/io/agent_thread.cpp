@@ -5,12 +5,14 @@
 
 #include <cerrno>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <system_error>
 
 #include "common/log_line.hpp"
 #include "worker/agent/agent_gauges.hpp"
 #include "worker/agent/agent_texts.hpp"
+#include "worker/agent/io/person_link.hpp"
 #include "worker/agent/io/service_chains.hpp"
 #include "worker/agent/io/system_host.hpp"
 #include "worker/agent/io/twilio_control.hpp"
@@ -89,6 +91,10 @@ void AgentThread::run() {
     });
     MemoryRecordStore memory;
     TwilioControl control(loop, settings_);
+    std::optional<PersonLink> people;
+    if (options_.people != nullptr) {
+        people.emplace(loop, *options_.people);
+    }
     AgentServices services{.settings = settings_.agent,
                            .dialogue = files_.dialogue,
                            .host = host,
@@ -100,7 +106,8 @@ void AgentThread::run() {
                            .realtime = chains.realtime(),
                            .prompt = files_.prompt,
                            .metrics = options_.metrics,
-                           .own_settings = options_.own_settings};
+                           .own_settings = options_.own_settings,
+                           .people = people ? &*people : nullptr};
     for (const std::string& note : chains.notes()) {
         host.line(note);
     }

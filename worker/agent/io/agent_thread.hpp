@@ -14,6 +14,7 @@
 #include "common/config.hpp"
 #include "common/io/event_loop.hpp"
 #include "common/io/unique_fd.hpp"
+#include "store/io/person_reader.hpp"
 #include "worker/agent/agent_services.hpp"
 #include "worker/agent/call_agent.hpp"
 #include "worker/voice/io/agent_channel.hpp"
@@ -28,6 +29,7 @@ struct AgentThreadOptions {
     std::function<void(std::string_view line)> log;  // From the agent thread; must not block.
     // As AgentServices::own_settings.
     std::function<NamedValues(const std::string& called)> own_settings{};
+    PersonReader* people = nullptr;  // Nobody: every caller is new.
 };
 
 // What the agent reads from files, before any call.

@@ -44,6 +44,9 @@ public:
     void say(std::string_view text) override {
         perform([&](auto& messages) { protocol_.say(text, messages); });
     }
+    void note(std::string_view text) override {
+        perform([&](auto& messages) { protocol_.note(text, messages); });
+    }
     void tool_result(std::string_view id, std::string_view json) override {
         perform([&](auto& messages) { protocol_.tool_result(id, json, messages); });
     }

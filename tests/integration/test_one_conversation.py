@@ -1,0 +1,138 @@
+"""One person, one conversation: what he wrote on WhatsApp is known on the telephone and the other way round."""
+
+import json
+import os
+import signal
+import urllib.parse
+import urllib.request
+
+import pytest
+from installation import Installation
+from media_client import CALL, MediaClient
+from provider_farm import ACCOUNT, Farm
+from support import ROOT, wait_until
+from test_conversation import CALLED, CALLER, Telephone
+from test_conversation_faults import ANSWER, Conversation
+
+ASKED = "יש דירה בחיפה?"
+HEARD = "אני רוצה תור"  # What the farm's recogniser hears, whatever is said.
+
+
+@pytest.fixture(scope="module")
+def farm():
+    with Farm() as running:
+        yield running
+
+
+def whatsapp(farm):
+    """Settings with which WhatsApp goes through the farm's Twilio."""
+    return {"TWILIO_API_BASE_URL": farm.url("fine"), "TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": "twilio-token",
+            "TWILIO_WHATSAPP_NUMBER": CALLED, "VALIDATE_TWILIO_SIGNATURE": "false", "ADMIN_TOKEN": "test-admin-token",
+            "SSL_CERT_FILE": farm.ca}
+
+
+def write(installation, text, number):
+    """The caller writes, and has his answer."""
+    form = {"MessageSid": f"SM{number}", "From": f"whatsapp:{CALLER}", "To": f"whatsapp:{CALLED}", "Body": text}
+    base = f"http://127.0.0.1:{installation.port}"
+    urllib.request.urlopen(f"{base}/webhook/whatsapp/twilio", urllib.parse.urlencode(form).encode(), timeout=30)
+
+    def answers():
+        request = urllib.request.Request(f"{base}/api/whatsapp/messages?direction=out",
+                                         headers={"Authorization": "Bearer test-admin-token"})
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return [one["body"] for one in json.load(reply)["messages"]]
+
+    return wait_until(lambda: len(answers()) >= number and answers(), answers, interval=0.2)[0]
+
+
+class Person(Conversation):
+    """Who writes first and calls then."""
+
+    def __enter__(self):
+        self.installation.__enter__()
+        return self
+
+    def __exit__(self, *details):
+        if hasattr(self, "client"):
+            self.client.close()
+        return self.installation.__exit__(*details)
+
+    def told(self):
+        """What the model was told of the conversation last, without its instructions."""
+        messages = self.requests("/chat/completions")[-1]["messages"]
+        return [(message["role"], message["content"]) for message in messages[1:]]
+
+    def knows(self, times):
+        """The store's answer has come: nothing waits for it, so a test must."""
+        self.installation.process.wait_for("event=caller_known", count=times)
+
+
+def test_what_was_written_is_known_on_the_telephone_and_back(farm, folder):
+    with Person(farm, folder, "one", workers=2, **whatsapp(farm)) as person:
+        assert write(person.installation, ASKED, 1) == ANSWER
+        person.dial()
+        person.knows(1)
+        person.ask()
+        assert person.told()[:2] == [("user", ASKED), ("assistant", ANSWER)]
+        assert person.told()[-1] == ("user", HEARD)
+        (victim,) = [worker["pid"] for worker in person.installation.serving() if worker["calls"] == 1]
+        os.kill(victim, signal.SIGKILL)  # Whoever takes the call over asks the store again.
+        person.knows(2)
+        person.ask()
+        assert person.told()[:2] == [("user", ASKED), ("assistant", ANSWER)]
+        person.leave()
+        show = person.installation.command
+        wait_until(lambda: HEARD in show("calls", "show", CALL), lambda: show("calls", "show", CALL))
+        write(person.installation, "ועכשיו?", 2)
+        told = person.told()
+        assert told[:2] == [("user", ASKED), ("assistant", ANSWER)] and told[-1] == ("user", "ועכשיו?")
+        assert ("user", HEARD) in told[2:-1]
+
+
+SAY = {"intent": "To buy, press 1.", "property_type": "Which kind?", "city": "Where?", "phone": "Call you? Press 1.",
+       "confirm": "{{summary}} If this is right, press 1.", "greeting": "Hello.", "known": "I remember.",
+       "close": "Goodbye."}
+
+
+def short_dialogue(folder):
+    script = json.loads((ROOT / "dialogues/real-estate.json").read_text())
+    script["steps"] = [step for step in script["steps"] if step["name"] in SAY]
+    for step in script["steps"]:
+        step["offer" if step["name"] == "phone" else "prompt"]["en"] = SAY[step["name"]]
+    for name in set(SAY) & set(script["texts"]):
+        script["texts"][name]["en"] = SAY[name]
+    path = folder / "dialogue.json"
+    path.write_text(json.dumps(script))
+    return path
+
+
+def test_the_dialogue_without_a_model_does_not_ask_again_what_was_written(farm, place, folder):
+    with Installation(place, workers=1, WS_MODE="AI", AGENT_LANGUAGE="en-US", ENABLE_SPEECH_HELPER="true",
+                      DIALOGUE_FILE=str(short_dialogue(folder)), **whatsapp(farm)) as installation:
+        wait_until(lambda: "event=recogniser_ready" in installation.process.output, "no recogniser")
+        for number, (text, answer) in enumerate([("hello", SAY["intent"]), ("buy", SAY["property_type"]), ("a flat", SAY["city"]),
+                                                 ("Haifa", "Call you?")], 1):
+            assert answer in write(installation, text, number)
+        with MediaClient(installation.port) as client:
+            client.begin(parameters={"from": CALLER, "to": CALLED})
+            caller = Telephone(client)
+            assert caller.listen(whole=True)
+            installation.process.wait_for("event=caller_known")
+            for key in "111":  # The wish is asked; kind and place are known; the number; all of it is right.
+                caller.press(key)
+                if not caller.listen(whole=True):
+                    break
+        installation.process.wait_for("event=conversation_ended .*lead=true")
+
+        def lead():
+            leads = json.loads(installation.command("leads", "--json"))
+            return leads[0]["details"]
+
+        wait_until(lambda: "Haifa" in str(lead()), lead)
+        assert json.loads(lead() if isinstance(lead(), str) else json.dumps(lead())) == {
+            "intent": "buy", "property_type": "apartment", "area": "Haifa"}
+        show = json.loads(installation.command("calls", "show", CALL, "--json"))
+        spoken = " ".join(turn["text"] for turn in show["turns"] if turn["speaker"] == "agent")
+        assert SAY["known"] in spoken and "Haifa" in spoken
+        assert SAY["property_type"] not in spoken and SAY["city"] not in spoken
