@@ -1,6 +1,7 @@
 // agentlocator-records: `agentlocator calls`, `leads`, `payments`, `business` and `retention`. A program of its own, so
 // that the supervisor carries no database. Data goes to stdout, everything else to stderr.
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -205,6 +206,9 @@ int run(const RecordsOptions& options) {
     if (options.command == "retention") {
         return delete_what_is_old(settings, *address);
     }
+    std::error_code ignored;  // A folder that is missing is said by whoever opens the file.
+    std::filesystem::create_directories(settings.data_dir,
+                                        ignored);  // Businesses may be set up before the first start.
     auto database = open_database(*address);
     if (!database) {
         return fail(database.error());

@@ -1,5 +1,5 @@
 // Recognition in one request, and speech: OpenAI's and Groq's, Google's, Azure's, ElevenLabs', Deepgram's.
-import { forever, pause, tone, wav } from "./common.mjs";
+import { forever, pause, say, tone, wav } from "./common.mjs";
 import { googleError, openaiError } from "./faults.mjs";
 
 // The parts of a multipart form, by name; each a list.
@@ -23,6 +23,8 @@ export function transcription(scenario, request, body, send) {
   if (!file || !file.value.startsWith("RIFF") || !/filename="[^"]+\.wav"/.test(file.head)) {
     return send(400, openaiError("invalid_value", "Invalid file format."));
   }
+  say({ event: "transcribed", language: (form.language ?? form["languages[]"])?.[0].value,
+    file: /filename="([^"]+)"/.exec(file.head)[1], bytes: file.value.length, key: request.headers.authorization });
   if (!form.model) return send(400, openaiError("missing_required_parameter", "you must provide a model parameter"));
   if (form.language && form["languages[]"]) return send(400, openaiError("invalid_value", "language and languages[] exclude each other"));
   if (scenario === "truncated") return send(200, '{"text":"של');
