@@ -5,7 +5,8 @@
 #
 # Real recordings of people from Debian packages (telephone prompts, read speech, music on hold), mixed with noise at
 # stated ratios by bench/voice/testset.cpp; the same packages give the same bytes. --held-out: three other languages
-# with other speakers, never used for tuning. Most recordings are CC-BY-SA: build the set, do not ship it.
+# (French and Russian by other speakers, Spanish by the English one), never used for tuning. Most recordings are
+# CC-BY-SA: build the set, do not ship it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=${1:?usage: make_testset.sh DIR [--held-out]}
@@ -30,7 +31,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Every prompt of a person's voice; those of a word or two are what the short end of the set is about.
 for language in "${languages[@]}"; do
-    find -L /usr/share/asterisk/sounds/"$language" -name '*.wav' \
+    # By the speaker's folder: the link "en" is another package's.
+    find /usr/share/asterisk/sounds/"$language"_* -name '*.wav' \
         ! -path '*/silence/*' ! -name '*beep*' ! -name '*tone*' ! -name 'ascending*' ! -name 'descending*'
 done | LC_ALL=C sort >"$work/speech.txt"
 [ $which = tuning ] && find /usr/share/pocketsphinx/test/data -name '*.wav' | LC_ALL=C sort >>"$work/speech.txt"

@@ -22,7 +22,7 @@
 #include "common/mulaw.hpp"
 #include "common/text.hpp"
 #include "speech/grammar.hpp"
-#include "speech/resampler.hpp"
+#include "speech/telephone_model.hpp"
 #include "speech/text/front_end.hpp"
 
 // Its headers are C and convert as C does.
@@ -37,14 +37,9 @@
 namespace agentlocator::speech {
 namespace {
 
-constexpr std::uint32_t model_rate = 16'000;     // Its front end at 8 kHz makes four errors of five words.
 constexpr std::size_t decoder_words_max = 1000;  // Words are never taken out of a decoder; then a fresh one is made.
 constexpr std::size_t idle_decoders_max = 4;     // 25 MB; a call in a menu needs one for a second or two.
 constexpr char install_text[] = "; install the package pocketsphinx-en-us for spoken answers, or use the keypad";
-
-// The mean of the cepstrum on telephone lines. With the model's own, of studio speech, the first words of every call
-// are wrong, because each utterance starts from here.
-constexpr std::string_view telephone_mean = "-cmninit 49,31,-33,41,-22,0,11,-23,24,-13,-4,8,-15";
 
 // A line that is digitally silent between words is no silence that the model knows: every sample gets a faint noise, of
 // the level of an idle line (-62 dBFS). None is put in front: the front end takes the first frames for the noise of the
@@ -68,19 +63,16 @@ UniqueFd memory_file(const char* name, std::string_view text) {
     return fd;
 }
 
+// What differs from the installed model. The library lets these files win over what a program sets.
+struct MemoryFiles {
+    UniqueFd parameters;
+    UniqueFd means;
+    UniqueFd variances;
+    UniqueFd words;
+};
+
 std::string path_of(const UniqueFd& fd) {
     return "/proc/self/fd/" + std::to_string(fd.get());
-}
-
-// The model's parameters with our mean. The library lets this file win over what a program sets.
-std::string telephone_parameters(std::string_view model) {
-    std::string text;
-    for (const std::string_view line : split(model, '\n')) {
-        if (!line.empty() && !line.starts_with("-cmninit")) {
-            text += std::string(line) + "\n";
-        }
-    }
-    return text + std::string(telephone_mean) + "\n";
 }
 
 std::string noise_word(std::string_view phone) {
@@ -102,12 +94,11 @@ struct Decoder {
 
 class SphinxRecogniser final : public Recogniser {
 public:
-    SphinxRecogniser(std::string model, std::string dictionary, UniqueFd parameters, UniqueFd words, unsigned rejection)
+    SphinxRecogniser(std::string model, std::string dictionary, MemoryFiles files, unsigned rejection)
         : model_(std::move(model)),
           dictionary_text_(std::move(dictionary)),
           dictionary_(dictionary_text_),
-          parameters_(std::move(parameters)),
-          words_(std::move(words)),
+          files_(std::move(files)),
           phone_weight_(std::pow(10.0, -static_cast<double>(rejection))) {}
 
     [[nodiscard]] Result<std::unique_ptr<Recognition>> start(const ListenRequest& request) override;
@@ -121,8 +112,9 @@ public:
     [[nodiscard]] Result<std::unique_ptr<Decoder>> make_decoder() {
         auto decoder = std::make_unique<Decoder>();
         decoder->config.reset(cmd_ln_init(nullptr, ps_args(), 1, "-hmm", model_.c_str(), "-dict",
-                                          path_of(words_).c_str(), "-featparams", path_of(parameters_).c_str(),
-                                          "-samprate", "16000", nullptr));
+                                          path_of(files_.words).c_str(), "-featparams",
+                                          path_of(files_.parameters).c_str(), "-mean", path_of(files_.means).c_str(),
+                                          "-var", path_of(files_.variances).c_str(), nullptr));
         if (decoder->config) {
             decoder->search.reset(ps_init(decoder->config.get()));
         }
@@ -139,8 +131,7 @@ private:
     std::string model_;
     std::string dictionary_text_;
     PronunciationDictionary dictionary_;
-    UniqueFd parameters_;
-    UniqueFd words_;
+    MemoryFiles files_;
     double phone_weight_;
     std::vector<std::unique_ptr<Decoder>> idle_;
 };
@@ -149,13 +140,9 @@ class SphinxRecognition final : public Recognition {
 public:
     SphinxRecognition(SphinxRecogniser& owner, std::unique_ptr<Decoder> decoder, Grammar grammar,
                       std::vector<std::string> phrases)
-        : owner_(owner),
-          decoder_(std::move(decoder)),
-          grammar_(std::move(grammar)),
-          phrases_(std::move(phrases)),
-          resampler_(samples_per_second, model_rate, quality_to_recogniser) {
+        : owner_(owner), decoder_(std::move(decoder)), grammar_(std::move(grammar)), phrases_(std::move(phrases)) {
         // The decoder goes on with the mean and the noise of the utterances before, a slow average over telephone
-        // lines: begun afresh each time, 85 % of single words are right instead of 90 % (six possible answers).
+        // lines: begun afresh each time, the first words on a noisy line are wrong.
         ps_start_utt(decoder_->search.get());
     }
     ~SphinxRecognition() override {
@@ -177,9 +164,6 @@ public:
     }
     [[nodiscard]] std::string partial() override { return phrase(); }
     [[nodiscard]] std::string finish() override {
-        wide_.clear();
-        resampler_.flush(wide_);
-        recognise();
         ps_end_utt(decoder_->search.get());
         ended_ = true;
         return phrase();
@@ -192,13 +176,8 @@ private:
             const int noise = static_cast<int>((floor_ >> 16) % (2 * floor_amplitude + 1)) - floor_amplitude;
             sample = static_cast<std::int16_t>(std::clamp(sample + noise, -32768, 32767));
         }
-        wide_.clear();
-        resampler_.process(pcm_, wide_);
-        recognise();
-    }
-    void recognise() {
-        if (!wide_.empty()) {
-            ps_process_raw(decoder_->search.get(), wide_.data(), wide_.size(), 0, 0);
+        if (!pcm_.empty()) {
+            ps_process_raw(decoder_->search.get(), pcm_.data(), pcm_.size(), 0, 0);
         }
     }
     [[nodiscard]] std::string phrase() {
@@ -219,9 +198,7 @@ private:
     std::unique_ptr<Decoder> decoder_;
     Grammar grammar_;
     std::vector<std::string> phrases_;
-    Resampler resampler_;
     std::vector<std::int16_t> pcm_;
-    std::vector<std::int16_t> wide_;
     std::uint32_t floor_ = 1;
     bool heard_ = false;
     bool ended_ = false;
@@ -319,21 +296,28 @@ Result<std::unique_ptr<Recogniser>> open_recogniser(const RecogniserOptions& opt
     const std::string folder = AGENTLOCATOR_POCKETSPHINX_MODELS "/en-us";
     const std::string model = folder + "/en-us";
     const auto parameters = read_text(model + "/feat.params");
+    const auto means = read_text(model + "/means");
+    const auto variances = read_text(model + "/variances");
     auto dictionary = read_text(folder + "/cmudict-en-us.dict");
-    if (!parameters || !dictionary) {
+    if (!parameters || !means || !variances || !dictionary) {
         return error(Errc::not_found, "there is no speech model in " + folder + install_text);
+    }
+    const auto telephone = make_telephone_model({*parameters, *means, *variances});
+    if (!telephone) {
+        return error(Errc::bad_message,
+                     "the speech model in " + model + " cannot be used: " + telephone.error().detail + install_text);
     }
     std::string noise;
     for (const std::string_view phone : all_phones()) {
         noise += noise_word(phone) + " " + std::string(phone) + "\n";
     }
-    UniqueFd parameter_file = memory_file("feat.params", telephone_parameters(*parameters));
-    UniqueFd word_file = memory_file("words.dict", noise);
-    if (!parameter_file || !word_file) {
+    MemoryFiles files{memory_file("feat.params", telephone->parameters), memory_file("means", telephone->means),
+                      memory_file("variances", telephone->variances), memory_file("words.dict", noise)};
+    if (!files.parameters || !files.means || !files.variances || !files.words) {
         return error(Errc::io, "no memory file can be made for the recogniser");
     }
-    auto recogniser = std::make_unique<SphinxRecogniser>(model, std::move(*dictionary), std::move(parameter_file),
-                                                         std::move(word_file), options.rejection);
+    auto recogniser =
+        std::make_unique<SphinxRecogniser>(model, std::move(*dictionary), std::move(files), options.rejection);
     auto first = recogniser->make_decoder();  // Now, so that a model that cannot be loaded is found out at the start.
     if (!first) {
         return first.error();
