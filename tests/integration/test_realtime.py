@@ -102,6 +102,19 @@ def test_a_caller_who_cuts_in_cancels_and_the_service_is_told_what_was_heard(far
         call.leave()
 
 
+def test_a_session_near_its_end_is_renewed_between_two_answers(farm, folder):
+    """Each is to end after six seconds: the next one is opened in the first pause after five."""
+    with realtime(farm, folder, "rt-short", "short") as call:
+        assert call.ask() == 16_000
+        call.installation.process.wait_for("event=realtime_renewed")
+        assert call.ask() == 16_000
+        told = [line["item"] for line in farm.seen("realtime_item") if line["item"].get("role") == "assistant"]
+        assert told and told[-1]["content"] == [{"type": "output_text", "text": "שלום"}]
+        call.leave()
+        call.installation.process.wait_for("event=conversation_ended .*mind=realtime")
+        assert "event=provider_failed" not in call.installation.process.output
+
+
 def test_a_take_over_opens_a_session_that_knows_what_was_said(farm, folder):
     with realtime(farm, folder, "rt-move", "fine", workers=2) as call:
         assert call.ask() == 16_000

@@ -66,7 +66,7 @@ public:
     static constexpr int talk_words_a_memory = 8;
     // realtime: a session is renewed when five sixths of its time are over, in the next pause of the conversation.
     static constexpr Duration session_time = std::chrono::minutes(60);     // Of a service that does not tell: OpenAI's.
-    static constexpr Duration session_time_min = std::chrono::seconds(6);  // Less is a clock that is wrong.
+    static constexpr Duration session_time_min = std::chrono::seconds(1);  // Less is a clock that is wrong.
     static constexpr Duration pause_again = std::chrono::seconds(1);       // No pause now: looked for again so soon.
     static constexpr Duration renewal_max = std::chrono::seconds(10);      // The next session is ready, or given up.
     static constexpr Duration renewal_again = std::chrono::minutes(1);     // It could not be had.

@@ -54,7 +54,7 @@ class Session {
     this.calls = new Set();
     this.counts = { event: 0, item: 0, response: 0, call: 0 };
     this.session = { type: "realtime", object: "realtime.session", id: "sess_1", model: query.get("model"), 
-      expires_at: Math.floor(Date.now() / 1000) + (scenario === "short" ? 8 : 3600) };
+      expires_at: Math.floor(Date.now() / 1000) + (scenario === "short" ? 6 : 3600) };
     ws.onText = (text) => this.take(JSON.parse(text));
     if (!query.get("model") && !query.get("call_id")) {
       this.fail("missing_model", "You must provide a model parameter.");
