@@ -14,8 +14,12 @@ done <"$root/worker/prompts/prompts.tsv"
 
 # What a caller hears when no voice can be had at all: raw mu-law, the file without its header.
 wav_header_bytes=58
-apology() { # language, text
-    "$say" say "$2" --language "$1" --out - | tail -c +$((wav_header_bytes + 1)) >"$root/worker/agent/recordings/sorry_$1.ulaw"
+recording() { # name, language, text
+    "$say" say "$3" --language "$2" --out - | tail -c +$((wav_header_bytes + 1)) >"$root/worker/agent/recordings/$1_$2.ulaw"
 }
-apology he 'סְלִיחָה, יֵשׁ תַּקָּלָה קְטַנָּה. אֶפְשָׁר לוֹמַר שׁוּב?'
-apology en 'Sorry, there is a small problem. Could you say that again, please?'
+recording greeting he 'שָׁלוֹם, כָּאן לֵאָה, הַסּוֹכֶנֶת הַדִּיגִיטָלִית. בַּמֶּה אֶפְשָׁר לַעֲזוֹר?'
+recording greeting en 'Hello, this is Leah, the digital assistant. How can I help you?'
+recording noted he 'תּוֹדָה, שָׁמַעְתִּי. נָשׁוּב אֲלֵיכֶם בְּהֶקְדֵּם.'
+recording noted en 'Thank you, I have heard you. We will call you back soon.'
+recording sorry he 'סְלִיחָה, יֵשׁ תַּקָּלָה קְטַנָּה. אֶפְשָׁר לוֹמַר שׁוּב?'
+recording sorry en 'Sorry, there is a small problem. Could you say that again, please?'

@@ -1,5 +1,6 @@
 #include "worker/agent/speaking.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "worker/agent/recorded_speech.hpp"
@@ -34,7 +35,7 @@ void Speaking::begin_answer() {
 }
 
 void Speaking::run(TimePoint now) {
-    // By index: apologise() drops what is behind.
+    // By index: say_recorded() drops what is behind.
     for (std::size_t i = 0; i < sentences_.size() && i < ahead_max; ++i) {
         if (!sentences_[i].asked) {
             sentences_[i].asked = true;
@@ -75,7 +76,7 @@ void Speaking::run(TimePoint now) {
 
 void Speaking::ask(Sentence& sentence, TtsProvider* provider, TimePoint now) {
     if (provider == nullptr) {
-        apologise(sentence);
+        say_recorded(sentence, now);
         return;
     }
     sentence.operation = mailbox_.new_operation();
@@ -178,10 +179,30 @@ void Speaking::fail(Sentence& sentence, const ProviderError& error, TimePoint no
     ask(sentence, next, now);
 }
 
-void Speaking::apologise(Sentence& sentence) {
-    const RecordedSpeech apology = recorded_apology(language_);
-    sentence.text = apology.text;
-    sentence.audio.assign(reinterpret_cast<const char*>(apology.mulaw.data()), apology.mulaw.size());
+// A greeting is a greeting whatever fails. Asking to say it again helps against a fault, not against there being no
+// voice.
+void Speaking::say_recorded(Sentence& sentence, TimePoint now) {
+    const bool has_voice = std::any_of(services_.tts.begin(), services_.tts.end(),
+                                       [this](const auto& link) { return link.provider->speaks(code_of(language_)); });
+    if (!has_voice) {
+        ProviderError error;
+        error.error_class = ProviderErrorClass::bad_request;
+        error.provider = "none";
+        error.operation = "speak";
+        error.message =
+            "there is no voice for " + std::string(code_of(language_)) + ": callers hear recorded sentences";
+        error.remedy = "`agentlocator logs speech` says what the built-in voice lacks; or set the key of a service";
+        if (const std::string line = services_.faults.line(error, now); !line.empty()) {
+            services_.host.line(line);
+        }
+    }
+    const bool greets = sentence.turn == 0 && sentence.number == 0 && sentence.received == 0;
+    const RecordedSpeech recorded = recorded_speech(greets      ? Recorded::greeting
+                                                    : has_voice ? Recorded::sorry
+                                                                : Recorded::noted,
+                                                    language_);
+    sentence.text = recorded.text;
+    sentence.audio.assign(reinterpret_cast<const char*>(recorded.mulaw.data()), recorded.mulaw.size());
     sentence.received = sentence.audio.size();
     sentence.recorded = true;
     sentence.complete = true;

@@ -4,7 +4,7 @@
 //
 //   sentence: queued --at most `ahead_max` at once--> asked --audio--> handed over in order --> done
 //   A voice that fails is replaced by the next one: the sentence from its start if less than 300 ms of it were handed
-//   over, else from about where it broke. No voice left: the recorded apology, once, in place of all that was queued.
+//   over, else from about where it broke. No voice left: a recorded sentence, once, in place of all that was queued.
 #include <deque>
 #include <functional>
 #include <memory>
@@ -25,7 +25,7 @@ public:
         std::uint32_t sentence = 0;
         std::string text{};
         std::int64_t ms = 0;
-        bool recorded = false;  // The apology; what was queued behind it is gone.
+        bool recorded = false;  // What was queued behind it is gone.
     };
 
     // `first_value`: the value of the message with an answer's first speech.
@@ -85,7 +85,7 @@ private:
     };
     void ask(Sentence& sentence, TtsProvider* provider, TimePoint now);
     void fail(Sentence& sentence, const ProviderError& error, TimePoint now);
-    void apologise(Sentence& sentence);
+    void say_recorded(Sentence& sentence, TimePoint now);
 
     AgentServices& services_;
     EventMailbox& mailbox_;

@@ -151,10 +151,30 @@ TEST_CASE("fault: everything refuses: the recorded apology within three seconds"
         call.utter();
         REQUIRE(call.answered(3s));
         REQUIRE_FALSE(call.said.empty());
-        CHECK(call.said.back().text == recorded_apology(Language::english).text);
-        CHECK(call.said.back().bytes == recorded_apology(Language::english).mulaw.size());
+        CHECK(call.said.back().text == recorded_speech(Recorded::sorry, Language::english).text);
+        CHECK(call.said.back().bytes == recorded_speech(Recorded::sorry, Language::english).mulaw.size());
         call.hear();
     }
+}
+
+TEST_CASE("fault: without any voice the caller is greeted and told that we call back, and the log says why, once") {
+    FakeCall call;
+    for (auto* tts : call.tts) {
+        tts->mute = true;
+    }
+    call.start();
+    REQUIRE(call.answered(3s));
+    CHECK(call.said_text() == recorded_speech(Recorded::greeting, Language::english).text);
+    for (int turn = 0; turn < 3; ++turn) {
+        call.hear();
+        call.forget_said();
+        call.utter();
+        REQUIRE(call.answered());
+        CHECK(call.said_text() == recorded_speech(Recorded::noted, Language::english).text);
+    }
+    CHECK(call.logged("event=provider_failed provider=none operation=speak"));
+    CHECK(call.logged("there is no voice for en"));
+    call.end();
 }
 
 TEST_CASE("fault: a model that breaks off in the middle is continued by the next, without repeating") {
@@ -549,8 +569,8 @@ TEST_CASE("fault: a voice that breaks off in its first syllable is followed by t
     call.utter();
     REQUIRE(call.answered(7s));
     REQUIRE(call.said.size() == 1);
-    CHECK(call.said[0].text == recorded_apology(Language::english).text);
-    CHECK(call.said[0].bytes == syllable + recorded_apology(Language::english).mulaw.size());
+    CHECK(call.said[0].text == recorded_speech(Recorded::sorry, Language::english).text);
+    CHECK(call.said[0].bytes == syllable + recorded_speech(Recorded::sorry, Language::english).mulaw.size());
     goes_on(call);
 }
 

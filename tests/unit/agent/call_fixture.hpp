@@ -209,7 +209,7 @@ public:
     FakeTts(std::string name, FakeClock& clock, Ledger& ledger)
         : name_(std::move(name)), clock_(clock), ledger_(ledger) {}
     [[nodiscard]] std::string_view name() const override { return name_; }
-    [[nodiscard]] bool speaks(std::string_view) const override { return true; }
+    [[nodiscard]] bool speaks(std::string_view) const override { return !mute; }
     [[nodiscard]] OperationPtr start(std::string_view text, const TtsConfig&, TtsListener listener) override {
         texts.emplace_back(text);
         Plan plan = plans.take();
@@ -234,6 +234,7 @@ public:
     }
     Plans plans;
     std::vector<std::string> texts;
+    bool mute = false;  // It speaks no language.
     Duration first_audio = std::chrono::milliseconds(50);
 
 private:
