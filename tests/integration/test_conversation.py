@@ -8,8 +8,8 @@ import wave
 from pathlib import Path
 
 from installation import Installation
-from media_client import SID, MediaClient
-from support import wait_until
+from media_client import SID, STOP, MediaClient
+from support import BIN, ROOT, wait_until
 from test_voice import Caller, line_noise, to_mulaw
 
 SOUNDS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")  # People speaking, Debian's asterisk-core-sounds-en-wav.
@@ -137,3 +137,26 @@ def test_an_english_caller_leaves_a_lead_by_voice_and_keys(place):
     said = {part for part in said if len(set(part)) > 8}
     heard = bytes(caller.heard)
     assert said and not any(heard[i:i + 24] in said for i in range(len(heard) - 24))
+
+
+def test_without_engines_and_keys_a_caller_is_greeted_and_told_that_we_call_back(place):
+    """The helper as it is built where neither eSpeak NG nor pocketsphinx is installed."""
+    recordings = ROOT / "worker" / "agent" / "recordings"
+    with Installation(place, AGENT_LANGUAGE="he-IL", WS_MODE="AI", ENABLE_SPEECH_HELPER="true",
+                      AGENTLOCATOR_SPEECH_PROGRAM=str(BIN / "test-speech-without-engines")) as installation:
+        for missing, package in (("voice", "libespeak-ng-dev"), ("recogniser", "libpocketsphinx-dev")):
+            installation.process.wait_for(f"event={missing}_missing .*install {package}")
+        client = MediaClient(installation.port)
+        client.begin(parameters={"from": CALLER, "to": CALLED})
+        caller = Telephone(client)
+        assert caller.listen(whole=True)
+        greeting = (recordings / "greeting_he.ulaw").read_bytes()
+        assert bytes(caller.heard[:len(greeting)]) == greeting
+        before = len(caller.heard)
+        caller.press("1")
+        assert caller.listen(whole=True)
+        noted = (recordings / "noted_he.ulaw").read_bytes()
+        assert bytes(caller.heard[before:before + len(noted)]) == noted
+        client.send(STOP)
+        installation.process.wait_for("event=conversation_ended .*reason=stop")
+        assert "remedy=" in installation.process.wait_for("event=provider_failed provider=none operation=speak.*")[0]

@@ -108,10 +108,14 @@ class Conversation:
         return self.installation.process.output
 
     def logged(self, event, **fields):
-        """The one line of that event: each field begins so, and a remedy is named."""
-        found = [line for line in self.output().splitlines() if f"event={event} " in line
-                 and all(f" {name}={value}" in line for name, value in fields.items())]
-        assert found, f"no {event} {fields} in\n{self.output()}"
+        """The one line of that event: each field begins so, and a remedy is named. What happened may be seen at a service
+        before the line is printed."""
+
+        def lines():
+            return [line for line in self.output().splitlines() if f"event={event} " in line
+                    and all(f" {name}={value}" in line for name, value in fields.items())]
+
+        found = wait_until(lines, lambda: f"no {event} {fields} in\n{self.output()}")
         assert " cause=" in found[0] and " remedy=" in found[0], found[0]
         return found
 
