@@ -1,15 +1,20 @@
 """A whole conversation in AI mode, with the agent's thread and the embedded voice and recogniser, whose workers are
 killed in the middle of everything: the caller hears the same words as if nothing had happened, and his lead is stored."""
 
+import functools
 import json
 import os
 import re
 import signal
+import threading
 
+import pytest
 from installation import Installation
 from media_client import CALL, MediaClient
-from support import ROOT, wait_until
+from provider_farm import Farm
+from support import PATIENCE, ROOT, private_folder, wait_until
 from test_conversation import CALLED, CALLER, Telephone, details, recording
+from test_conversation_faults import ANSWER, Conversation, question, side_by_side
 from test_voice import line_noise
 
 SAY = {"greeting": "Hello.", "intent": "To buy, press 1.", "noted": "Noted.",
@@ -79,3 +84,76 @@ def test_kills_in_the_middle_of_everything_change_no_word(place, folder):
         spoken = " ".join(turn["text"] for turn in show["turns"] if turn["speaker"] == "agent")
         for text in SAY.values():
             assert spoken.count(text) == 1, (text, spoken)
+
+
+# Which service works for the finished utterance, and how often each is asked until the caller has his answer.
+SERVICES = {"recogniser": ("/audio/transcriptions", (2, 1, 1)), "model": ("/chat/completions", (1, 2, 1)),
+            "voice": ("/audio/speech", (1, 1, 2))}
+
+
+TRIES = 4
+
+
+def die_while_it_works(farm, folder, stage):
+    """A service has 1.5 to 2.5 s by the clock. On a machine that is slower than that it was given up, and nothing is
+    proved: then all is done again."""
+    for number in range(TRIES):
+        with Conversation(farm, folder, f"kill-{stage}-{number}", workers=2, AI_GREETING_HE="none",
+                          HANG_TIMEOUT_MS="60000", **{stage: "hang-once"}) as call:
+            try:
+                judge_kill(farm, call, stage)
+            except AssertionError:
+                if number == TRIES - 1 or "class=timeout" not in call.output():
+                    raise
+            else:
+                return
+
+
+def judge_kill(farm, call, stage):
+    path, asked = SERVICES[stage]
+
+    def is_asked(line, of):
+        return line["event"] == "request" and line["path"].endswith(of) and (
+            line["headers"].get("authorization") == f"Bearer {call.key}")
+
+    def requests(of):
+        return [line for line in farm.seen("request") if is_asked(line, of)]
+
+    carrier = wait_until(lambda: [worker["pid"] for worker in call.installation.serving() if worker["calls"] == 1],
+                         "nobody carries the call")
+
+    def kill():
+        farm.wait_for(lambda line: is_asked(line, path), 2 * PATIENCE)
+        os.kill(*carrier, signal.SIGKILL)  # At once: a service's patience is seconds.
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    call.phone.say(question())
+    wait_until(lambda: not killer.is_alive() or call.phone.say(line_noise(5)), call.output, 2 * PATIENCE)
+    call.hear()
+    call.leave()
+    assert tuple(len(requests(of)) for of, _ in SERVICES.values()) == asked, call.output()
+    if stage == "recogniser":
+        first, again = requests(path)
+        assert first["bytes"] == again["bytes"], "another utterance"
+    assert call.output().count('cause="signal 9 (SIGKILL)') == 1 and "event=provider_failed" not in call.output()
+
+    def record():
+        show = json.loads(call.installation.command("calls", "show", CALL, "--json"))
+        ended = show["end_reason"] != "" and len(show["turns"]) >= 2
+        return [(turn["speaker"], turn["text"]) for turn in show["turns"]] if ended else None
+
+    assert wait_until(record, "no record of the call") == [("caller", "אני רוצה תור"), ("agent", ANSWER)]
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    with Farm() as farm, private_folder() as folder:
+        yield side_by_side({stage: functools.partial(die_while_it_works, farm, folder, stage) for stage in SERVICES})
+
+
+@pytest.mark.parametrize("stage", SERVICES)
+def test_a_kill_while_a_service_works_for_the_caller_costs_no_turn(outcomes, stage):
+    """The service holds its answer until whoever asked is dead. The next worker asks again, and the turn goes on."""
+    if outcomes[stage]:
+        raise outcomes[stage]

@@ -29,6 +29,13 @@ function refusal({ scenario, path, query }, headers) {
   return faultOf(vendor, isKeyed(vendor, headers, query) ? scenario : "auth");
 }
 
+// hang-once: whoever asks a service for the first time waits for ever, and is answered when he asks again.
+const asked = new Set();
+function isFirst(path, headers) {
+  const who = `${path} ${headers.authorization}`;
+  return !asked.has(who) && asked.add(who);
+}
+
 // One answer of one request. Faults first: each vendor has the same ones.
 async function answer(place, request, body, response) {
   const { scenario, path, query } = place;
@@ -37,7 +44,7 @@ async function answer(place, request, body, response) {
     response.writeHead(status, { "content-type": "application/json", [request_id_header[vendor] ?? "x-request-id"]: "req_0001", ...headers });
     response.end(typeof document === "string" || Buffer.isBuffer(document) ? document : JSON.stringify(document));
   };
-  if (scenario === "hang") await forever();
+  if (scenario === "hang" || (scenario === "hang-once" && isFirst(path, request.headers))) await forever();
   const fault = refusal(place, request.headers);
   if (fault) return send(fault.status, fault.body, fault.headers);
   if (vendor === "twilio") return twilio(path, request, body, send);
