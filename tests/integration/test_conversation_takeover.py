@@ -50,8 +50,9 @@ def test_kills_in_the_middle_of_everything_change_no_word(place, folder):
         wait_until(lambda: "event=recogniser_ready" in installation.process.output, "no recogniser")
 
         def kill():
-            (victim,) = [worker["pid"] for worker in installation.serving() if worker["calls"] == 1]
-            os.kill(victim, signal.SIGKILL)
+            victim = wait_until(lambda: [worker["pid"] for worker in installation.serving() if worker["calls"] == 1],
+                                "nobody carries the call")
+            os.kill(*victim, signal.SIGKILL)
 
         one = recording("digits/1")
         with MediaClient(installation.port) as client:

@@ -11,20 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-from installation import Installation, summary
+from installation import Installation, disturbed_summary, summary
 from media_client import MediaClient, media
-from support import Process, ask_control, free_port, is_alive, is_listening, program, wait_until
+from support import Process, free_port, is_alive, is_listening, program, wait_until
 from test_takeover import CALLS
 
 
 class Mortal(Installation):
     """An installation whose supervisor may be killed and started again, with the same environment."""
-
-    def __init__(self, place, workers=4, **settings):
-        super().__init__(place, workers, **settings)
-        self.past = ""
-        self.run_dir = Path(place["AGENTLOCATOR_RUNTIME_DIR"])
-        self.processes = [self.process]
 
     def __exit__(self, kind, value, trace):
         for process in reversed(self.processes):
@@ -49,16 +43,6 @@ class Mortal(Installation):
         self.process = Process(argv, env=self.environment)
         self.processes.append(self.process)
 
-    def ask(self):
-        try:
-            code, document = ask_control(self.run_dir, "GET", "/status", timeout=5)
-        except OSError:
-            return None
-        return document if code == 200 else None
-
-    def pids(self):
-        return {worker["pid"] for worker in self.serving()}
-
     def printed(self):
         return "".join(process.output for process in self.processes)
 
@@ -78,7 +62,7 @@ def killed_and_started(installation):
 
 
 def test_workers_and_calls_are_adopted_and_status_is_true_at_once(place):
-    with Mortal(place) as installation, installation.load(seconds=8) as load:
+    with Mortal(place) as installation, installation.load(seconds=600) as load:
         wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
         old = installation.status()
         took, status = killed_and_started(installation)
@@ -92,8 +76,9 @@ def test_workers_and_calls_are_adopted_and_status_is_true_at_once(place):
         # An adopted worker is watched and replaced like any other, and its calls move.
         victim = min(installation.pids())
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: len(installation.serving()) == 4 and victim not in installation.pids(), "a replacement")
-        summary(load)
+        installation.whole(without=[victim])
+        load.send(signal.SIGTERM)
+        disturbed_summary(load)
         wait_until(lambda: len(set(re.findall(r"WS_DONE sid=(\S+)", installation.printed()))) == CALLS, "WS_DONE")
         assert len(re.findall(r"WS_DONE sid=", installation.printed())) == CALLS
         assert installation.process.stop() == 0
@@ -101,10 +86,11 @@ def test_workers_and_calls_are_adopted_and_status_is_true_at_once(place):
 
 
 def test_supervisor_killed_in_a_loop(place):
-    with Mortal(place) as installation, installation.load(seconds=12) as load:
+    with Mortal(place) as installation, installation.load(seconds=600) as load:
         wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
         for _ in range(6):
             killed_and_started(installation)
+        load.send(signal.SIGTERM)
         assert summary(load)["calls_healthy"] == CALLS
         assert installation.status()["calls"]["lost"] == 0
 
@@ -112,14 +98,15 @@ def test_supervisor_killed_in_a_loop(place):
 def test_calls_that_begin_without_a_supervisor_are_kept_by_the_next(place):
     with Mortal(place) as installation:
         installation.kill()
-        with installation.load(seconds=6, calls=20) as load:
+        with installation.load(seconds=600, calls=20) as load:
             time.sleep(1)  # They begin and talk while nobody supervises.
             installation.start()
             wait_until(lambda: installation.status().get("calls", {}).get("live") == 20, "the calls are known")
             for worker in installation.serving()[:3]:
                 os.kill(worker["pid"], signal.SIGKILL)
                 time.sleep(0.2)
-            assert summary(load)["calls_healthy"] == 20
+            load.send(signal.SIGTERM)
+            disturbed_summary(load)
 
 
 def test_a_worker_that_dies_with_its_supervisor_takes_only_its_own_calls(place):
@@ -177,8 +164,8 @@ def test_a_hung_worker_does_not_hold_up_the_others(place):
         installation.kill()
         os.kill(hung, signal.SIGSTOP)
         installation.start()
-        wait_until(lambda: len(installation.serving()) == 2 and hung not in installation.pids(), "it is replaced")
-        assert other in installation.pids() and not is_alive(hung)
+        status = installation.whole(without=[hung])
+        assert other in [worker["pid"] for worker in status["workers"]] and not is_alive(hung)
         assert "event=worker_not_adopted" in installation.process.output
 
 
@@ -197,27 +184,33 @@ def test_a_worker_stopped_when_its_supervisor_dies_goes_on(place):
         wait_until(lambda: installation.pids() == pids, "both are adopted")
 
 
+def serving_bridge(installation, other_than=0):
+    """Its pid, once one serves."""
+    def look():
+        bridge = installation.status().get("bridge") or {}
+        return bridge["pid"] if bridge.get("state") == "serving" and bridge["pid"] != other_than else None
+
+    return wait_until(look, "the bridge serves")
+
+
 def test_the_bridge_is_adopted(place):
     place = {**place, "ENABLE_WA_BAILEYS": "true", "AGENTLOCATOR_BRIDGE_PROGRAM": program("test-child")}
     with Mortal(place, workers=2) as installation:
-        bridge = wait_until(lambda: (installation.status().get("bridge") or {}).get("state") == "serving" and
-                            installation.status()["bridge"]["pid"], "the bridge serves")
+        bridge = serving_bridge(installation)
         for _ in range(2):
             installation.kill()
             assert is_alive(bridge)
             installation.start()
             wait_until(lambda: (installation.ask() or {}).get("bridge", {}).get("pid") == bridge, "the same bridge")
         os.kill(bridge, signal.SIGKILL)
-        wait_until(lambda: installation.ask()["bridge"]["pid"] not in (0, bridge) and
-                   installation.ask()["bridge"]["state"] == "serving", "an adopted bridge is watched")
+        assert serving_bridge(installation, other_than=bridge), "an adopted bridge is watched"
         assert installation.process.stop() == 0
 
 
 def test_without_a_next_supervisor_everything_ends_after_the_grace(place):
     place = {**place, "ENABLE_WA_BAILEYS": "true", "AGENTLOCATOR_BRIDGE_PROGRAM": program("test-child")}
     with Mortal(place, workers=2, ORPHAN_GRACE_MS="1500") as installation:
-        bridge = wait_until(lambda: (installation.status().get("bridge") or {}).get("state") == "serving" and
-                            installation.status()["bridge"]["pid"], "the bridge serves")
+        bridge = serving_bridge(installation)
         workers = installation.pids()
         installation.kill()
         time.sleep(0.5)
@@ -226,7 +219,7 @@ def test_without_a_next_supervisor_everything_ends_after_the_grace(place):
 
 
 def test_of_two_that_race_one_adopts(place):
-    with Mortal(place) as installation, installation.load(seconds=6) as load:
+    with Mortal(place) as installation, installation.load(seconds=600) as load:
         wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
         before = installation.pids()
         installation.kill()
@@ -236,11 +229,12 @@ def test_of_two_that_race_one_adopts(place):
         loser = wait_until(lambda: next((p for p in racers if p.returncode is not None), None), "both go on")
         assert loser.returncode == 75
         wait_until(lambda: installation.pids() == before, "the workers are adopted")
+        load.send(signal.SIGTERM)
         assert summary(load)["calls_healthy"] == CALLS
 
 
 def test_a_supervisor_that_dies_while_adopting_is_followed_by_another(place):
-    with Mortal(place) as installation, installation.load(seconds=10) as load:
+    with Mortal(place) as installation, installation.load(seconds=600) as load:
         wait_until(lambda: installation.status()["calls"]["live"] == CALLS, "all calls live")
         before = installation.pids()
         installation.kill()
@@ -250,6 +244,7 @@ def test_a_supervisor_that_dies_while_adopting_is_followed_by_another(place):
             installation.kill()
         installation.start()
         wait_until(lambda: installation.pids() == before, "the workers are adopted")
+        load.send(signal.SIGTERM)
         assert summary(load)["calls_healthy"] == CALLS
         assert installation.status()["calls"]["lost"] == 0
 
@@ -258,7 +253,7 @@ def test_what_a_slot_remembers_goes_on(place):
     """Two crashes before and one after the supervisor's death are three: CRASH_LIMIT counts them all."""
     with Mortal(place, workers=2, CRASH_LIMIT="3") as installation:
         def worker_1():
-            status = wait_until(installation.ask, "no answer")  # On a busy machine one question may go unanswered.
+            status = installation.ask()
             return next(worker for worker in status["workers"] if worker["slot"] == "1")
 
         for _ in range(2):
@@ -277,15 +272,15 @@ def test_what_a_slot_remembers_goes_on(place):
 
 
 def test_changed_settings_are_applied_to_what_was_adopted(place):
-    with Mortal(place, workers=3) as installation, installation.load(seconds=10, calls=20) as load:
+    with Mortal(place, workers=3) as installation, installation.load(seconds=600, calls=20) as load:
         wait_until(lambda: installation.status()["calls"]["live"] == 20, "all calls live")
         before = installation.pids()
         installation.kill()
         installation.environment["WORKERS"] = "2"
         installation.environment["STREAM_TIMEOUT_MS"] = "20000"
         installation.start()
-        wait_until(lambda: len(installation.serving()) == 2 and len(installation.status()["workers"]) == 2 and
-                   not before & installation.pids(), lambda: installation.process.output)
+        installation.whole(2, without=before)
+        load.send(signal.SIGTERM)
         assert summary(load)["calls_healthy"] == 20
 
 
@@ -319,10 +314,11 @@ def test_nothing_leaks_over_many_supervisors(place, times):
         wait_until(lambda: installation.status()["calls"]["live"] == 0, "quiet")
         before = {pid: descriptors(pid) for pid in installation.pids()}
         own = descriptors(installation.process.pid)
-        with installation.load(seconds=6, calls=20) as load:
+        with installation.load(seconds=600, calls=20) as load:
             wait_until(lambda: installation.status()["calls"]["live"] == 20, "all calls live")
             for _ in range(times):
                 killed_and_started(installation)
+            load.send(signal.SIGTERM)
             summary(load)
         wait_until(lambda: installation.status()["calls"]["live"] == 0, "quiet")
         wait_until(lambda: all(descriptors(pid) <= count for pid, count in before.items()),
