@@ -44,7 +44,7 @@ trap 'rm -f -- "$output"' EXIT
 
 # Longer than any runner ever took on two cores with a thread sanitizer; a runner that hangs becomes one failure.
 unit_seconds_max=300
-integration_seconds_max=2400
+integration_seconds_max=3600
 node_seconds_max=900
 
 told_max=40            # Lines told again of one runner.

@@ -25,6 +25,12 @@ def kill_one(pid, number):
 os.kill = kill_one
 
 
+def pytest_runtest_logreport(report):
+    """Names a failure at once: of a run that is ended by its time nothing else would tell."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\n{report.nodeid} failed in {report.when}", file=sys.stderr, flush=True)
+
+
 @pytest.fixture
 def folder():
     """A private folder for one test, with a short path."""
