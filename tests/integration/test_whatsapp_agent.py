@@ -1,25 +1,30 @@
 """WhatsApp from end to end: a person writes, the agent answers, and any process may die at any time.
 
-WHATSAPP_MESSAGES, WHATSAPP_PASSED_MAX and WHATSAPP_SEED make the long run and repeat a failure; the long one is
+WHATSAPP_MESSAGES, WHATSAPP_PASSED_MAX and WHATSAPP_SEED make the long run and repeat a failure; the long ones are
 
-    WHATSAPP_MESSAGES=1000 WHATSAPP_PASSED_MAX=60 python3 -m pytest -s test_whatsapp_agent.py -k dies
+    WHATSAPP_MESSAGES=1000 WHATSAPP_PASSED_MAX=60 python3 -m pytest -s test_whatsapp_agent.py -k "dies and sqlite"
+    WHATSAPP_MESSAGES=1000 WHATSAPP_PASSED_MAX=60 python3 -m pytest -s test_whatsapp_agent.py -k "dies and postgresql"
 """
 
+import contextlib
 import os
 import random
 import signal
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 
 import pytest
+from postgres_server import postgres_server
 from support import wait_until
 from whatsapp_world import SLOW, Linked, World
 
 MESSAGES = int(os.environ.get("WHATSAPP_MESSAGES", "16"))
 SEED = int(os.environ.get("WHATSAPP_SEED", time.time_ns() % 1_000_000))
 PEOPLE = 5
-PARTS = ("supervisor", "bridge", "worker0", "worker1")  # Each dies once at least.
+PARTS = ("supervisor", "bridge", "worker0", "worker1")  # Each dies once at least; with a server, so does the database.
+ANNOUNCED = 2  # Messages handed in while the database is dead: they are kept in the spool, and the sender's replies behind.
 # A part dies after so many messages have passed, not after a time: a slow machine gets as much done between deaths.
 PASSED_MAX = int(os.environ.get("WHATSAPP_PASSED_MAX", "10"))
 STUCK_S = int(os.environ.get("WHATSAPP_STUCK_S", "240"))  # Nothing moves: longer than the longest lease.
@@ -31,15 +36,24 @@ def world_of_whatsapp():
         yield world
 
 
+@pytest.fixture(name="database", params=["sqlite", "postgresql"])
+def database_server(request):
+    """None: a file of the installation."""
+    with postgres_server() if request.param == "postgresql" else contextlib.nullcontext() as server:
+        yield server
+
+
 def rows(linked, sql):
+    if linked.database is not None:
+        return linked.database.query(sql)
     with sqlite3.connect(f"file:{linked.data}/agentlocator.db?mode=ro", uri=True, timeout=30) as database:
         return database.execute(sql).fetchall()
 
 
 def count(linked, sql):
     try:
-        return rows(linked, sql)[0][0]
-    except sqlite3.OperationalError:  # Not made yet, or being recovered.
+        return int(rows(linked, sql)[0][0])
+    except (sqlite3.OperationalError, subprocess.CalledProcessError):  # Not made yet, or being recovered.
         return 0
 
 
@@ -89,11 +103,18 @@ def test_a_person_is_answered_and_followed_to_his_reading(world, place, folder):
         wait_until(lambda: linked.ask("/api/whatsapp/status")[1]["configured"] is False, linked.explain, SLOW, 0.2)
 
 
-def kill_something(linked, choose, turns):
+def parts(linked):
+    return PARTS if linked.database is None else (*PARTS, "database")
+
+
+def kill_something(linked, choose, turns, kill_database):
     """One part after the other, in an order of chance that is new in each round: none is spared."""
-    pids = linked.pids()
     if not turns:
-        turns += choose.sample(PARTS, len(PARTS))
+        turns += choose.sample(parts(linked), len(parts(linked)))
+    if turns[0] == "database":
+        kill_database()
+        return turns.pop(0)
+    pids = linked.pids()
     if turns[0] not in pids:
         return None  # It is only just starting; the others' turn comes after it.
     name = turns.pop(0)
@@ -106,10 +127,12 @@ def kill_something(linked, choose, turns):
 
 
 @pytest.mark.timeout(900 + 2 * MESSAGES)  # Each death costs a start of Node, and a slow machine is no failure.
-def test_each_message_is_answered_once_while_everything_dies(world, place, folder):
+def test_each_message_is_answered_once_while_everything_dies(world, database, place, folder):
     choose = random.Random(SEED)
-    deaths, turns = Counter(), []
-    with Linked(world, place, folder) as linked:
+    deaths, turns, announced = Counter(), [], []
+    where_to = {} if database is None else {"DATABASE_URL": database.url}
+    with Linked(world, place, folder, **where_to) as linked:
+        linked.database = database
         linked.link()
         sent = 0
         next_death = choose.randint(1, PASSED_MAX)
@@ -118,17 +141,30 @@ def test_each_message_is_answered_once_while_everything_dies(world, place, folde
             state = world.do("state")
             return len(state["received"]) + sent - state["undelivered"]
 
+        def let_people_write():
+            nonlocal sent
+            world.do("send", count=PEOPLE, people=PEOPLE)
+            sent += PEOPLE
+
+        def kill_database():
+            """Dead until what came meanwhile is with us: in the bridge what people wrote, in the spool what we were given."""
+            database.kill()
+            let_people_write()
+            for _ in range(ANNOUNCED):
+                announced.append(announce(linked, len(announced)))
+            wait_until(lambda: world.do("state")["undelivered"] == 0, lambda: linked.explain(), SLOW, 0.1)
+            database.start()
+
         def all_done():
-            nonlocal sent, next_death
-            enough = sent >= MESSAGES and len(deaths) == len(PARTS)
+            nonlocal next_death
+            enough = sent >= MESSAGES and len(deaths) == len(parts(linked))
             if not enough and sent - answered(linked) < 2 * PEOPLE:
-                world.do("send", count=PEOPLE, people=PEOPLE)
-                sent += PEOPLE
+                let_people_write()
             if passed() >= next_death:
-                if name := kill_something(linked, choose, turns):
+                if name := kill_something(linked, choose, turns, kill_database):
                     deaths[name] += 1
                     next_death = passed() + choose.randint(1, PASSED_MAX)
-            return enough and answered(linked) == sent and len(world.do("state")["received"]) >= sent
+            return enough and answered(linked) == sent and len(world.do("state")["received"]) >= sent + len(announced)
 
         progress, moved = None, time.monotonic()
         while not all_done():  # As long as anything moves, however slowly.
@@ -141,19 +177,33 @@ def test_each_message_is_answered_once_while_everything_dies(world, place, folde
         wait_until(lambda: count(linked, waiting) == 0,
                    lambda: f"seed {SEED}, {deaths}: {rows(linked, 'SELECT id, status, error FROM outbox')[:20]}",
                    SLOW, 0.1)
-        check_each_once(linked, world.do("state"), sent)
-        print(f"seed {SEED}: {sent} in, {sent} answered, deaths {dict(deaths)}")
+        check_each_once(linked, world.do("state"), sent, announced)
+        print(f"seed {SEED}: {sent} in, {sent} answered, {len(announced)} announced, deaths {dict(deaths)}")
 
 
-def check_each_once(linked, state, sent):
+def announce(linked, number):
+    """Hands a message in, again and again until that is acknowledged: (its id, its recipient)."""
+    phone = str(972_541_000_000 + number % PEOPLE)
+    body = {"to": f"+{phone}", "message": f"announcement {number}", "idempotency_key": f"announcement-{number}"}
+
+    def acknowledged():
+        status, answer = linked.ask("/api/whatsapp/send", body)
+        return answer["message_id"] if status == 202 else None
+
+    return wait_until(acknowledged, linked.explain, SLOW, 0.1), phone
+
+
+def check_each_once(linked, state, sent, announced):
     stored = rows(linked, "SELECT message_id, phone FROM inbox")
     assert Counter((phone, name.rpartition(":")[2]) for name, phone in stored) == Counter(
         ("+" + one["phone"], one["id"]) for one in state["sent"]
     ), "each message is stored once"
     assert len(stored) == sent
-    replies = rows(linked, "SELECT in_reply_to, provider_id FROM outbox")
-    assert sorted(name for name, _ in stored) == sorted(name for name, _ in replies), "each has one answer"
-    assert set(state["received"]) == {wa_id for _, wa_id in replies}, "WhatsApp has each answer under one id"
-    expected = Counter(one["phone"] for one in state["sent"])
+    outbox = rows(linked, "SELECT id, in_reply_to, provider_id FROM outbox")
+    replies = sorted(name for _, name, _ in outbox if name)
+    assert sorted(name for name, _ in stored) == replies, "each has one answer"
+    assert sorted(own for own, name, _ in outbox if not name) == sorted(own for own, _ in announced)
+    assert set(state["received"]) == {wa_id for _, _, wa_id in outbox}, "WhatsApp has each under one id"
+    expected = Counter(one["phone"] for one in state["sent"]) + Counter(phone for _, phone in announced)
     for phone, inbox in state["inboxes"].items():
         assert len(set(inbox)) == expected[phone], f"{phone} could read each answer, and no other"

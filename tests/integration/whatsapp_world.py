@@ -69,6 +69,7 @@ class Linked:
     def __init__(self, world, place, folder, **settings):
         self.world = world
         self.data = folder / "data"
+        self.database = None  # Its PostgreSQL; else it has a file.
         self.environment = {
             **place,
             "ENABLE_WA_BAILEYS": "true",
