@@ -1,7 +1,6 @@
 #include "store/io/spool.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,10 +9,10 @@
 #include <cstring>
 #include <filesystem>
 
+#include "common/io/file_lock.hpp"
+
 namespace agentlocator {
 namespace {
-
-constexpr mode_t ours_alone = S_IRUSR | S_IWUSR;  // Transcripts and telephone numbers.
 
 Error io_error(const std::string& path, const char* what) {
     return error(Errc::io, path + ": " + what + ": " + std::strerror(errno));
@@ -23,14 +22,6 @@ Error io_error(const std::string& path, const char* what) {
 bool sync_folder(const std::string& folder) {
     const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return fd && ::fsync(fd.get()) == 0;
-}
-
-// Between our open and our lock the owner may have deleted the file: then the name is gone or another's.
-bool is_still_there(const UniqueFd& fd, const std::string& path) {
-    struct stat opened {};
-    struct stat named {};
-    return ::fstat(fd.get(), &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-           opened.st_dev == named.st_dev;
 }
 
 }  // namespace
@@ -51,13 +42,15 @@ Spool::~Spool() {
 
 Result<void> Spool::open_segment() {
     auto segment = std::make_shared<SpoolSegment>();
-    segment->path = folder_ + "/" + process_ + "-" + std::to_string(++number_) + ".spool";
-    segment->fd.reset(::open(segment->path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, ours_alone));
+    do {  // Whoever looks for orphans may take a new file for one before it is locked.
+        segment->path = folder_ + "/" + process_ + "-" + std::to_string(++number_) + ".spool";
+        segment->fd = open_locked(segment->path, O_CREAT | O_EXCL | O_APPEND);
+    } while (!segment->fd && (errno == EWOULDBLOCK || errno == ESTALE));
     if (!segment->fd) {
         return io_error(segment->path, "open");
     }
-    if (::flock(segment->fd.get(), LOCK_EX | LOCK_NB) != 0 || !sync_folder(folder_)) {
-        const Error failed = io_error(segment->path, "lock");
+    if (!sync_folder(folder_)) {
+        const Error failed = io_error(folder_, "sync");
         ::unlink(segment->path.c_str());
         return failed;
     }
@@ -153,10 +146,9 @@ std::size_t Spool::adopt_orphans() {
         if (ours || entry.path().extension() != ".spool") {
             continue;
         }
-        UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+        UniqueFd fd = open_locked(path, O_NOFOLLOW);
         struct stat status {};
-        if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 || !is_still_there(fd, path) ||
-            ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+        if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
             continue;  // Its owner lives, or somebody else was faster.
         }
         auto segment = std::make_shared<SpoolSegment>();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "store/table.hpp"
+#include "worker/providers/http_call.hpp"
 
 namespace agentlocator {
 namespace {
@@ -18,24 +19,6 @@ constexpr std::size_t error_bytes_max = 300;
 std::string member(const Json& document, const char* name) {
     const auto found = document.is_object() ? document.find(name) : document.end();
     return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::string percent_encoded(std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                           c == '_' || c == '.' || c == '~';
-        if (plain) {
-            out += c;
-        } else {
-            out += '%';
-            out += digits[byte >> 4U];
-            out += digits[byte & 15U];
-        }
-    }
-    return out;
 }
 
 std::string short_error(std::string_view who, long status, const std::string& detail) {
@@ -125,17 +108,16 @@ std::string twilio_form(const OutboxJob& job, const std::string& from, const std
     const auto address = [](const std::string& number) {
         return number.starts_with("whatsapp:") ? number : "whatsapp:" + number;
     };
-    std::string form = "To=" + percent_encoded(address(job.to)) + "&From=" + percent_encoded(address(from));
-    form += job.text.empty() ? "" : "&Body=" + percent_encoded(job.text);
-    form += job.media_url.empty() ? "" : "&MediaUrl=" + percent_encoded(job.media_url);
-    form += callback.empty() ? "" : "&StatusCallback=" + percent_encoded(callback);
+    std::string form = "To=" + url_encode(address(job.to)) + "&From=" + url_encode(address(from));
+    form += job.text.empty() ? "" : "&Body=" + url_encode(job.text);
+    form += job.media_url.empty() ? "" : "&MediaUrl=" + url_encode(job.media_url);
+    form += callback.empty() ? "" : "&StatusCallback=" + url_encode(callback);
     return form;
 }
 
 std::string twilio_list_query(const OutboxJob& job, const std::string& from) {
     const std::string day = iso_time(job.asked_at).substr(0, 10);  // Twilio filters by whole days, UTC.
-    return "To=" + percent_encoded("whatsapp:" + job.to) + "&From=" + percent_encoded("whatsapp:" + from) +
-           "&DateSent%3E=" + day;
+    return "To=" + url_encode("whatsapp:" + job.to) + "&From=" + url_encode("whatsapp:" + from) + "&DateSent%3E=" + day;
 }
 
 std::int64_t delivery_pause_ms(std::int64_t attempts) {
