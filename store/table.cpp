@@ -89,7 +89,7 @@ nlohmann::ordered_json to_json(const Table& table) {
 
 std::string csv_field(std::string_view text) {
     std::string field(text);
-    if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos &&
+    if (!text.empty() && std::string_view("=+-@\t\r\n").find(text.front()) != std::string_view::npos &&
         !is_number(text)) {
         field.insert(0, "'");
     }
@@ -104,7 +104,9 @@ std::string csv_field(std::string_view text) {
 }
 
 std::string to_csv(const Table& table) {
-    std::string out;
+    // Without this mark spreadsheets take UTF-8 for an old code page, and Hebrew for noise. Programs are served by
+    // JSON.
+    std::string out = "\xEF\xBB\xBF";
     const auto add_line = [&](const std::vector<std::string>& fields) {
         for (std::size_t i = 0; i < fields.size(); ++i) {
             out += (i == 0 ? "" : ",") + csv_field(fields[i]);

@@ -90,7 +90,7 @@ def test_a_call_from_ringing_to_its_end(worker):
         "no recording",
     )[0]
     assert shown["recordings"][0]["recording_sid"] == "RE1"
-    leads = list(csv.DictReader(io.StringIO(records(worker.env, "leads", "--csv"))))
+    leads = list(csv.DictReader(io.StringIO(records(worker.env, "leads", "--csv").removeprefix("\ufeff"))))
     assert [(lead["phone"], lead["source"], lead["business_id"]) for lead in leads] == [("+972501234567", "call", "1")]
     assert CALL in records(worker.env, "calls")
 

@@ -90,7 +90,9 @@ TEST_CASE("table: times are ISO 8601, absent ones null, texts untouched") {
         {{std::string("CA1"), std::int64_t{1'790'000'000'123}, std::int64_t{0}, std::int64_t{3}, Value()}}};
     CHECK(to_json(table).dump() ==
           R"([{"call_sid":"CA1","started_at":"2026-09-21T14:13:20.123Z","ended_at":null,"turns":3,"note":null}])");
-    CHECK(to_csv(table) == "call_sid,started_at,ended_at,turns,note\r\nCA1,2026-09-21T14:13:20.123Z,,3,\r\n");
+    CHECK(to_csv(table) ==
+          "\xEF\xBB\xBF"
+          "call_sid,started_at,ended_at,turns,note\r\nCA1,2026-09-21T14:13:20.123Z,,3,\r\n");
 }
 
 TEST_CASE("table: a caller's name cannot break a line or run in a spreadsheet") {
@@ -101,6 +103,12 @@ TEST_CASE("table: a caller's name cannot break a line or run in a spreadsheet") 
     CHECK(csv_field("+cmd|x") == "'+cmd|x");
     CHECK(csv_field("+972501234567") == "+972501234567");
     CHECK(csv_field("-5") == "-5");
+    CHECK(csv_field("-5+cmd|x") == "'-5+cmd|x");
+    CHECK(csv_field("@SUM(1)") == "'@SUM(1)");
+    CHECK(csv_field("\t=1") == "'\t=1");
+    CHECK(csv_field("\n=1") == "\"'\n=1\"");
+    CHECK(csv_field("+") == "'+");
+    CHECK(csv_field("דנה, חיפה") == "\"דנה, חיפה\"");
     const Table table{{"name"}, {{std::string("a\x1b[31m\nb")}}};
     CHECK(to_columns(table) == "name\na [31m b\n");
 }
