@@ -9,23 +9,25 @@ namespace {
 
 // Both directions with the same columns.
 constexpr std::string_view both_directions =
-    "(SELECT message_id AS id, 'in' AS direction, provider, business_id, phone AS phone_number, text AS body, kind, "
+    "(SELECT message_id AS id, 'in' AS direction, provider, business_id, phone AS phone_number, "
+    "CASE WHEN phone = '' OR address LIKE '%@g.us' THEN address ELSE phone END AS chat, text AS body, kind, "
     "CASE WHEN answer_state = 'none' THEN 'received' ELSE answer_state END AS status, '' AS error, sent_at AS "
     "created_at "
     "FROM inbox UNION ALL "
     "SELECT id, 'out' AS direction, CASE WHEN used = '' THEN provider ELSE used END AS provider, business_id, "
     "to_number "
-    "AS phone_number, text AS body, CASE WHEN media_url = '' THEN 'text' ELSE 'media' END AS kind, status, error, "
+    "AS phone_number, to_number AS chat, text AS body, CASE WHEN media_url = '' THEN 'text' ELSE 'media' END AS kind, "
+    "status, error, "
     "asked_at AS created_at FROM outbox) AS both_directions";
 
 constexpr std::string_view wanted =
     " WHERE ($1 < 0 OR business_id = $1) AND ($2 = '' OR direction = $2) AND ($3 = '' OR status = $3) AND ($4 = '' OR "
-    "phone_number = $4) ";
+    "chat = $4) ";
 
 }  // namespace
 
 Result<MessagePage> list_messages(Database& database, const MessageFilter& filter) {
-    const std::vector<std::string> columns{"id",   "direction", "provider", "business_id", "phone_number",
+    const std::vector<std::string> columns{"id",   "direction", "provider", "business_id", "phone_number", "chat",
                                            "body", "kind",      "status",   "error",       "created_at"};
     std::string names;
     for (const std::string& column : columns) {
@@ -33,19 +35,18 @@ Result<MessagePage> list_messages(Database& database, const MessageFilter& filte
     }
     std::string from = std::string(both_directions) + std::string(wanted);
     if (filter.latest_of_each) {
-        from = "(SELECT " + names +
-               ", ROW_NUMBER() OVER (PARTITION BY business_id, phone_number ORDER BY created_at DESC, " +
+        from = "(SELECT " + names + ", ROW_NUMBER() OVER (PARTITION BY business_id, chat ORDER BY created_at DESC, " +
                "id DESC) AS place FROM " + from + ") AS placed WHERE place = 1 ";
     }
     const Value business = filter.business.value_or(-1);
     const auto count =
-        database.query("SELECT COUNT(*) FROM " + from, {business, filter.direction, filter.status, filter.phone});
+        database.query("SELECT COUNT(*) FROM " + from, {business, filter.direction, filter.status, filter.chat});
     if (!count) {
         return count.error();
     }
     const std::string order = filter.oldest_first ? "ORDER BY created_at, id" : "ORDER BY created_at DESC, id DESC";
     auto rows = database.query("SELECT " + names + " FROM " + from + order + " LIMIT $5 OFFSET $6",
-                               {business, filter.direction, filter.status, filter.phone, filter.limit, filter.offset});
+                               {business, filter.direction, filter.status, filter.chat, filter.limit, filter.offset});
     if (!rows) {
         return rows.error();
     }

@@ -11,7 +11,7 @@ struct MessageFilter {
     std::optional<std::int64_t> business{};
     std::string direction{};  // "in", "out"; empty: both.
     std::string status{};
-    std::string phone{};          // E.164
+    std::string chat{};           // One person or group: its number, else its address; empty: all.
     bool latest_of_each = false;  // One message a person: the newest.
     bool oldest_first = false;
     std::int64_t limit = 20;

@@ -8,12 +8,13 @@
 namespace agentlocator {
 namespace {
 
-// Newest first. Our own clock throughout: the phones' clocks would mix up question and answer.
+// Newest first. Our own clock throughout: the phones' clocks would mix up question and answer. What somebody says in a
+// group he does not say to us.
 Result<Rows> newest_lines(Database& database, const PersonQuery& query, std::int64_t since) {
     return database.query(
         "SELECT ours, body FROM (SELECT 0 AS ours, text AS body, stored_at AS at, arrival AS place FROM inbox WHERE "
         "business_id = $1 AND phone = $2 AND ($2 <> '' OR address = $3) AND text <> '' AND stored_at >= $4 AND "
-        "(stored_at, arrival, message_id) < ($5, $6, $7) "
+        "address NOT LIKE '%@g.us' AND (stored_at, arrival, message_id) < ($5, $6, $7) "
         "UNION ALL SELECT 1, text, asked_at, 0 FROM outbox WHERE business_id = $1 AND to_number = $8 AND text <> '' "
         "AND asked_at >= $4 "
         "UNION ALL SELECT CASE WHEN turns.speaker = 'agent' THEN 1 ELSE 0 END, turns.text, turns.said_at, turns.turn "

@@ -117,14 +117,19 @@ HttpResponse conversation_answer(const Call& call) {
     if (written.starts_with("%2B") || written.starts_with("%2b")) {
         written.replace(0, 3, "+");
     }
+    if (const auto at = written.find("%40"); at != std::string::npos) {
+        written.replace(at, 3, "@");
+    }
+    // Who hides his number, and a group, are known by their address alone.
     const auto phone = normal_phone(written);
-    if (!phone) {
+    if (!phone && written.find('@') == std::string::npos) {
         return api_error(400, "not a telephone number");
     }
+    const std::string chat = phone.value_or(written);
     const std::int64_t per_page = number(call, "per_page", 50, per_page_max);
     const std::int64_t page = number(call, "page", 1, INT64_MAX / per_page_max);
     const auto found = list_messages(*call.context.database, {.business = business(call),
-                                                              .phone = *phone,
+                                                              .chat = chat,
                                                               .oldest_first = true,
                                                               .limit = per_page,
                                                               .offset = (page - 1) * per_page});
@@ -134,7 +139,7 @@ HttpResponse conversation_answer(const Call& call) {
     return api_reply(200, {{"success", true},
                            {"ok", true},
                            {"conversation", to_json(found->messages)},
-                           {"phone_number", *phone},
+                           {"phone_number", chat},
                            {"pagination", pagination(page, per_page, found->total)}});
 }
 
@@ -195,6 +200,9 @@ RouteResult send(const Call& call) {
     message.text = message.text.empty() ? text_of(body, "text") : message.text;
     message.provider = message.provider.empty() ? call.context.settings.whatsapp_provider : message.provider;
     const auto to = normal_phone(text_of(body, "to"));
+    if (text_of(body, "to").ends_with("@g.us")) {
+        return bad_request("\"to\" is a group: only people are written to");
+    }
     if (!to) {
         return bad_request("\"to\" must be a telephone number");
     }

@@ -54,7 +54,7 @@ std::optional<RouteResult> ApiGate::refuse(const HttpRequest& request, const Set
                                   : api_error(429, "too many wrong tokens");
         answer.headers.push_back({"WWW-Authenticate", "Bearer"});
         return turn_away(request, std::move(answer), "no_valid_token",
-                         "send Authorization: Bearer with ADMIN_TOKEN, or what admin_token in the data folder holds");
+                         "send Authorization: Bearer with ADMIN_TOKEN, or what admin-token in the data folder holds");
     }
     if (request.body.size() > api_body_bytes_max) {
         return turn_away(request, api_error(413, "body too large"), "too_large", "send less");

@@ -103,7 +103,7 @@ Result<NewPayment> read_request(const HttpRequest& request) {
         return wrong("\"amount\" must be an integer in minor units (agorot, cents), 1 to 999999999");
     }
     if (!currency || find_currency(*currency) == nullptr) {
-        return wrong("\"currency\" must be one that is taken: ILS, USD, EUR ...");
+        return wrong("\"currency\" must be one that is taken, in capitals: ILS, USD, EUR ...");
     }
     if (!provider || (!provider->empty() && *provider != "paypal" && *provider != "tranzila")) {
         return wrong("\"provider\" must be paypal or tranzila");

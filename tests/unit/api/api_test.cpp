@@ -94,6 +94,37 @@ TEST_CASE("api: a message is stored before it is acknowledged, and listed in bot
     CHECK(api.get("/api/whatsapp/conversation/nobody", 400)["success"] == false);
 }
 
+TEST_CASE("api: a group is a conversation of its own, beside those of its members, and is not written to") {
+    ApiFixture api;
+    const std::string group = "120363000000000001@g.us";
+    const auto receive = [&](const std::string& id, const std::string& from, const std::string& address) {
+        REQUIRE(apply_fact(api.database(), MessageInFact{.provider = "baileys",
+                                                         .message_id = id,
+                                                         .from = from,
+                                                         .address = address,
+                                                         .kind = "text",
+                                                         .text = id,
+                                                         .sent_at = 1'790'000'001'000}));
+    };
+    receive("to us", "+972501234567", "972501234567@s.whatsapp.net");
+    receive("to all", "+972501234567", group);
+    receive("hidden", "", "111@lid");
+    CHECK(api.get("/api/whatsapp/conversations")["total"] == 3);
+    const auto one = [&](const std::string& chat) {
+        const Json talk = api.get("/api/whatsapp/conversation/" + chat);
+        REQUIRE(talk["conversation"].size() == 1);
+        CHECK(talk["conversation"][0]["chat"] == talk["phone_number"]);
+        return talk["conversation"][0];
+    };
+    CHECK(one("0501234567")["body"] == "to us");
+    CHECK(one(group)["body"] == "to all");
+    CHECK(one(group)["phone_number"] == "+972501234567");  // Who said it.
+    CHECK(one("120363000000000001%40g.us")["body"] == "to all");
+    CHECK(one("111@lid")["body"] == "hidden");
+    CHECK(api.send(R"({"to":"120363000000000001@g.us","message":"x"})", 400)["error"] ==
+          "\"to\" is a group: only people are written to");
+}
+
 TEST_CASE("api: one idempotency key is one message, whatever happens in between") {
     ApiFixture api;
     const std::vector<HttpHeader> key{{"Idempotency-Key", "order-7"}};

@@ -133,6 +133,10 @@ TEST_CASE("inbox: the conversation is one, in writing and on the telephone, in t
     receive(store, asked);
     receive(store, message("other", "972501234568", 4));
     REQUIRE(*store_answer(database, leased(lease(store, "w", 1000), "a"), "w", {}, "s", 1150));
+    MessageInFact in_a_group = message("to all", "972501234567", 5);
+    in_a_group.address = "120363000000000001@g.us";
+    in_a_group.answer = 0;
+    receive(store, in_a_group);
     const InboxJob job = leased(lease(store, "w", 1300), "asked");
     const auto record = load_person(database, job);
     REQUIRE(record);
