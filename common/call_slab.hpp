@@ -20,6 +20,7 @@
 
 #include "common/agent_metrics.hpp"
 #include "common/call_state.hpp"
+#include "common/message_metrics.hpp"
 #include "common/voice_area.hpp"
 
 namespace agentlocator {
@@ -155,6 +156,7 @@ struct CallSlab {
     AgentMetrics conversations;                         // Of the whole run; every worker adds.
     std::atomic<std::uint64_t> calls_moved{0};          // Take-overs and hand-overs.
     std::array<std::atomic<std::uint64_t>, slab_regions_max> regions{};  // memory_layout() of who uses it; 0: nobody.
+    MessageMetrics messages;  // As `conversations`; in what was left of the page, so that no place moved.
     alignas(4096) std::array<WorkerEntry, worker_entries_max> workers;
     std::array<AgentEntry, worker_entries_max> agents;  // Of the worker with the same number.
     std::array<SlotEntry, call_slots_max> directory;

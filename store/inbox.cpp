@@ -28,8 +28,8 @@ Result<std::vector<InboxJob>> lease_inbox(Database& database, const std::string&
         "(candidate.stored_at, candidate.arrival, candidate.message_id)) "
         "ORDER BY stored_at, arrival, message_id LIMIT $4" +
             lock +
-            ") RETURNING provider, message_id, business_id, phone, to_number, address, name, kind, text, stored_at, "
-            "arrival, attempts",
+            ") RETURNING provider, message_id, business_id, phone, to_number, address, name, kind, text, media, "
+            "stored_at, arrival, attempts",
         {owner, until_ms, now_ms, limit});
     if (!rows) {
         return rows.error();
@@ -45,9 +45,10 @@ Result<std::vector<InboxJob>> lease_inbox(Database& database, const std::string&
                         .name = text(row[6]),
                         .kind = text(row[7]),
                         .text = text(row[8]),
-                        .stored_at = integer(row[9]),
-                        .arrival = integer(row[10]),
-                        .attempts = integer(row[11])});
+                        .media = text(row[9]),
+                        .stored_at = integer(row[10]),
+                        .arrival = integer(row[11]),
+                        .attempts = integer(row[12])});
     }
     return jobs;
 }
@@ -71,15 +72,18 @@ Result<PersonRecord> load_person(Database& database, const InboxJob& job) {
 }
 
 Result<bool> store_answer(Database& database, const InboxJob& job, const std::string& owner,
-                          const std::vector<Fact>& facts, const std::string& state, std::int64_t now_ms) {
+                          const std::vector<Fact>& facts, const std::string& state, std::int64_t now_ms,
+                          const std::string& heard) {
     auto transaction = Transaction::begin(database);
     if (!transaction) {
         return transaction.error();
     }
     const auto answered = database.query(
-        "UPDATE inbox SET answer_state = 'answered', lease_owner = '', lease_until = 0 WHERE provider = $1 AND "
-        "message_id = $2 AND lease_owner = $3 AND answer_state = 'waiting' RETURNING message_id",
-        {job.provider, job.message_id, owner});
+        "UPDATE inbox SET answer_state = 'answered', lease_owner = '', lease_until = 0, text = CASE WHEN text = '' "
+        "THEN "
+        "$4 ELSE text END WHERE provider = $1 AND message_id = $2 AND lease_owner = $3 AND answer_state = 'waiting' "
+        "RETURNING message_id",
+        {job.provider, job.message_id, owner, heard});
     if (!answered) {
         return answered.error();
     }

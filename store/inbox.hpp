@@ -22,6 +22,7 @@ struct InboxJob {
     std::string name{};
     std::string kind{};
     std::string text{};
+    std::string media{};  // JSON array of {"url","mime"}; empty: no file.
     std::int64_t stored_at = 0;
     std::int64_t arrival = 0;
     std::int64_t attempts = 0;  // This one included.
@@ -43,9 +44,11 @@ struct InboxJob {
 // What an answer to that message is made from.
 [[nodiscard]] Result<PersonRecord> load_person(Database& database, const InboxJob& job);
 
-// The answer and what came of it, in one transaction. False: the lease is somebody else's by now, nothing is stored.
+// The answer and what came of it, in one transaction. `heard`: what the message's voice note says; it is its text from
+// now on. False: the lease is somebody else's by now, nothing is stored.
 [[nodiscard]] Result<bool> store_answer(Database& database, const InboxJob& job, const std::string& owner,
-                                        const std::vector<Fact>& facts, const std::string& state, std::int64_t now_ms);
+                                        const std::vector<Fact>& facts, const std::string& state, std::int64_t now_ms,
+                                        const std::string& heard = {});
 
 // Of a process that is known to be dead: what it had in hand is free at once.
 [[nodiscard]] Result<void> free_leases(Database& database, const std::string& owner);

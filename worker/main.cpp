@@ -184,6 +184,7 @@ int serve(const WorkerOptions& options) {
         answers.emplace(settings, AnswerThreadParts{.database = *database,
                                                     .owner = store_name,
                                                     .files = *files,
+                                                    .metrics = slab->messages,
                                                     .on_answer = [&] { outbox.wake(); },
                                                     .say = say_later});
     }
@@ -194,7 +195,7 @@ int serve(const WorkerOptions& options) {
     };
     std::optional<BridgeReader> bridge;
     if (settings.bridge_enabled && !settings.bridge_secret.empty()) {
-        bridge.emplace(settings, *database, on_message_in, say_later);
+        bridge.emplace(settings, *database, slab->messages, on_message_in, say_later);
     }
     StoreWriter store({.database = *database,
                        .spool_folder = settings.data_dir + "/spool",

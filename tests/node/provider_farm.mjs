@@ -15,7 +15,7 @@ import { chat, gemini, messages } from "./farm/models.mjs";
 import { realtime } from "./farm/realtime.mjs";
 import { Socket, azure, deepgram, scribe } from "./farm/sockets.mjs";
 import { recognise, recogniseV2, speech, synthesise, transcription } from "./farm/speech.mjs";
-import { twilio } from "./farm/twilio.mjs";
+import { isMedia, media, twilio } from "./farm/twilio.mjs";
 
 const [certificate, key] = process.argv.slice(2);
 
@@ -45,6 +45,7 @@ async function answer(place, request, body, response) {
     response.end(typeof document === "string" || Buffer.isBuffer(document) ? document : JSON.stringify(document));
   };
   if (scenario === "hang" || (scenario === "hang-once" && isFirst(path, request.headers))) await forever();
+  if (isMedia(path)) return media(path, request, response, send);
   const fault = refusal(place, request.headers);
   if (fault) return send(fault.status, fault.body, fault.headers);
   if (vendor === "twilio") return twilio(path, request, body, send);

@@ -17,12 +17,16 @@ struct Text {
     std::string_view en;
     [[nodiscard]] std::string_view in(Language language) const { return language == Language::hebrew ? he : en; }
 };
-constexpr Text only_text = {"כאן אני קוראת רק טקסט. אפשר לכתוב לי במילים?",
-                            "I can only read text here. Could you write it?"};
+constexpr Text no_listening = {"כאן אני לא יכולה לשמוע הודעות קוליות. אפשר לכתוב לי במילים?",
+                               "I cannot listen to voice messages here. Could you write it as text?"};
+constexpr Text only_text = {"תודה, קיבלתי. כאן אני קוראת רק טקסט: אפשר לכתוב לי במילים במה לעזור?",
+                            "Thank you, I have it. I can only read text here: could you write to me how I can help?"};
 constexpr Text write_again = {"לא הבנתי. אפשר לכתוב שוב?", "I did not understand that. Could you write it again?"};
 constexpr Text farewell = {"תודה, ולהתראות.", "Thank you, and goodbye."};
 constexpr Text taken = {"תודה, הפרטים אצלנו. נציג יחזור אליכם בהקדם.",
                         "Thank you, we have your details. Somebody will get back to you soon."};
+
+constexpr const char* asked_at = "asked_for_text_at";  // In the state: Unix ms.
 
 constexpr std::string_view writing_prompt =
     "\nYou are not on the telephone now but write with them on WhatsApp: answer in one short message. Earlier lines "
@@ -59,6 +63,23 @@ DialogueReply reply_to(Dialogue& dialogue, const std::string& text) {
     }
     dialogue = std::move(pressed);
     return reply;
+}
+
+// In which somebody wrote last; the agent's own where he wrote nothing yet.
+Language language_of_person(const std::vector<ChatMessage>& before, Language otherwise) {
+    for (auto message = before.rbegin(); message != before.rend(); ++message) {
+        std::string_view rest = message->content;
+        if (message->role != ChatMessage::Role::user || rest.starts_with('[')) {  // "[picture]" is ours.
+            continue;
+        }
+        while (!rest.empty()) {
+            const char32_t c = take_code_point(rest);
+            if (is_letter(c)) {
+                return is_hebrew_letter(c) ? Language::hebrew : Language::english;
+            }
+        }
+    }
+    return otherwise;
 }
 
 std::string_view cut_characters(std::string_view text, std::size_t characters) {
@@ -118,7 +139,10 @@ void TextAgent::run(TimePoint now) {
 
 void TextAgent::start(TimePoint now) {
     if (question_.text.empty()) {
-        return finish(std::string(only_text.in(language_)));
+        return ask_for_text();
+    }
+    if (json state = json::parse(question_.state, nullptr, false); state.is_object() && state.erase(asked_at) > 0) {
+        answer_.state = dump(state);
     }
     if (services_.llm.empty() || question_.attempts > model_attempts_max) {
         return answer_by_script();
@@ -135,6 +159,25 @@ void TextAgent::start(TimePoint now) {
     user.content = question_.text;
     messages_.push_back(std::move(user));
     ask_model(now);
+}
+
+void TextAgent::ask_for_text() {
+    const std::int64_t now_ms = services_.host.unix_ms();
+    json state = json::parse(question_.state, nullptr, false);
+    if (!state.is_object()) {
+        state = json{{"v", 1}};
+    }
+    const auto before = state.find(asked_at);
+    if (before != state.end() && before->is_number_integer() &&
+        now_ms - before->get<std::int64_t>() < asked_for_text_ms) {
+        state_ = State::done;
+        return;
+    }
+    state[asked_at] = now_ms;
+    answer_.state = dump(state);
+    const bool sound = question_.kind == "voice" || question_.kind == "audio";
+    const Language language = language_of_person(question_.before, language_);
+    finish(std::string((sound ? no_listening : only_text).in(language)), AnsweredBy::sentence);
 }
 
 void TextAgent::ask_model(TimePoint now) {
@@ -163,7 +206,7 @@ void TextAgent::settle_model(TimePoint now) {
         return run_tools(now);
     }
     thinking_.reset();
-    finish(said_);
+    finish(said_, AnsweredBy::model);
 }
 
 void TextAgent::run_tools(TimePoint now) {
@@ -203,10 +246,10 @@ void TextAgent::run_tools(TimePoint now) {
         messages_.push_back(std::move(result));
     }
     if (ends) {
-        return finish(said_.empty() ? std::string(farewell.in(language_)) : said_);
+        return finish(said_.empty() ? std::string(farewell.in(language_)) : said_, AnsweredBy::model);
     }
     if (++tool_rounds_ > tool_rounds_max) {
-        return finish(said_);
+        return finish(said_, AnsweredBy::model);
     }
     ask_model(now);
 }
@@ -240,7 +283,7 @@ void TextAgent::answer_by_script() {
     const bool known = before.is_object() && before.contains("v") && before["v"] == 1;
     if (known && before.contains("taken_at") && before["taken_at"].is_number_integer() &&
         now_ms - before["taken_at"].get<std::int64_t>() < taken_ms) {
-        return finish(std::string(taken.in(language_)));
+        return finish(std::string(taken.in(language_)), AnsweredBy::script);
     }
     Dialogue dialogue = make_dialogue();
     dialogue.know(slots_);
@@ -271,10 +314,11 @@ void TextAgent::answer_by_script() {
         }
     }
     answer_.state = std::move(state);
-    finish(std::move(said));
+    finish(std::move(said), AnsweredBy::script);
 }
 
-void TextAgent::finish(std::string text) {
+void TextAgent::finish(std::string text, AnsweredBy by) {
+    answer_.by = by;
     answer_.text = std::string(cut_characters(text, answer_characters_max));
     if (answer_.text.empty()) {
         answer_.text = write_again.in(language_);

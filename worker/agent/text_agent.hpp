@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "common/message_metrics.hpp"
 #include "worker/agent/agent_services.hpp"
 #include "worker/agent/agent_tools.hpp"
 #include "worker/agent/dialogue.hpp"
@@ -22,6 +23,7 @@ namespace agentlocator {
 struct TextQuestion {
     std::string person{};               // Who writes: the model's prompt cache goes by it.
     std::string phone{};                // E.164; empty: not known.
+    std::string kind{};                 // Of the message: text, image, voice ...
     std::string text{};                 // Empty: a picture, a recording, something that is no text.
     std::vector<ChatMessage> before{};  // What was said so far, on the telephone too; oldest first.
     LeadFact lead{};                    // What is known.
@@ -30,7 +32,8 @@ struct TextQuestion {
 };
 
 struct TextAnswer {
-    std::string text{};                     // Never empty.
+    std::string text{};                     // Empty: nothing is sent, what there was to say was said lately.
+    std::optional<AnsweredBy> by{};         // Nothing when nothing is sent.
     std::string state{};                    // For the next question.
     std::vector<LeadFact> leads{};          // phone, name, notes, details; the rest is the caller's to add.
     std::vector<AppointmentFact> booked{};  // phone, title, notes, times.
@@ -51,6 +54,8 @@ public:
     [[nodiscard]] const TextAnswer& answer() const { return answer_; }
 
     static constexpr int tool_rounds_max = 4;  // A model in a loop of tools is stopped.
+    // Who sends ten pictures at once is asked for words once in so long; words of his end it.
+    static constexpr std::int64_t asked_for_text_ms = std::int64_t{3600} * 1000;
     static constexpr std::int64_t model_attempts_max = 3;
     static constexpr std::size_t answer_characters_max = 1500;                // Twilio docs: 21617, 1600 at most.
     static constexpr std::int64_t taken_ms = std::int64_t{12} * 3600 * 1000;  // So long after a lead was taken ...
@@ -61,10 +66,11 @@ private:
     void ask_model(TimePoint now);
     void settle_model(TimePoint now);
     void run_tools(TimePoint now);
+    void ask_for_text();
     void answer_by_script();
     void apply(const DialogueReply& reply, const Dialogue& dialogue, std::string& said);
     [[nodiscard]] Dialogue make_dialogue() const;
-    void finish(std::string text);
+    void finish(std::string text, AnsweredBy by);
 
     AgentServices& services_;
     const PersonaPtr persona_;

@@ -1,6 +1,7 @@
 #include "worker/api/answer_facts.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "worker/agent/known_person.hpp"
 #include "worker/api/api.hpp"
@@ -13,6 +14,9 @@ std::string answer_id(const InboxJob& job) {
 
 std::vector<Fact> facts_of_answer(const InboxJob& job, const TextAnswer& answer, std::int64_t now_ms) {
     std::vector<Fact> facts;
+    if (answer.text.empty()) {
+        return facts;
+    }
     facts.emplace_back(MessageOutFact{.id = answer_id(job),
                                       .body_hash = "answer",
                                       .business = job.business,
@@ -41,10 +45,25 @@ std::vector<Fact> facts_of_answer(const InboxJob& job, const TextAnswer& answer,
     return facts;
 }
 
-TextQuestion question_of(const InboxJob& job, const PersonRecord& record) {
+VoiceNote::Wanted voice_note_of(const InboxJob& job) {
+    VoiceNote::Wanted wanted{.provider = job.provider};
+    const auto media = nlohmann::json::parse(job.media, nullptr, false);
+    if ((job.kind == "voice" || job.kind == "audio") && job.text.empty() && media.is_array() && !media.empty() &&
+        media[0].is_object() && media[0].contains("url") && media[0]["url"].is_string()) {
+        wanted.url = media[0]["url"].get<std::string>();
+    }
+    return wanted;
+}
+
+TextQuestion question_of(const InboxJob& job, const PersonRecord& record, const std::string& heard) {
+    // The words beside a place or a visiting card are its name, not what the person says.
+    const bool names = job.kind == "location" || job.kind == "contact" || job.kind == "contacts";
     return {.person = job.person(),
             .phone = job.phone,
-            .text = job.text,
+            .kind = job.kind,
+            .text = names              ? std::string()
+                    : job.text.empty() ? heard
+                                       : job.text,
             .before = messages_of(record.said),
             .lead = record.lead,
             .state = record.state,

@@ -6,6 +6,7 @@
 #include "store/facts.hpp"
 #include "store/inbox.hpp"
 #include "worker/agent/text_agent.hpp"
+#include "worker/agent/voice_note.hpp"
 
 namespace agentlocator {
 
@@ -15,8 +16,11 @@ namespace agentlocator {
 // The message to be sent, on the road the other came; leads and meetings.
 [[nodiscard]] std::vector<Fact> facts_of_answer(const InboxJob& job, const TextAnswer& answer, std::int64_t now_ms);
 
-// What the agent is asked.
-[[nodiscard]] TextQuestion question_of(const InboxJob& job, const PersonRecord& record);
+// What the agent is asked. `heard`: what the message's voice note says.
+[[nodiscard]] TextQuestion question_of(const InboxJob& job, const PersonRecord& record, const std::string& heard = {});
+
+// The recording that a message is; without an address: it is none. The language is the asker's to add.
+[[nodiscard]] VoiceNote::Wanted voice_note_of(const InboxJob& job);
 
 // When a message is looked at again after no model answered.
 [[nodiscard]] std::int64_t answer_pause_ms(std::int64_t attempts);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "store/clean_text.hpp"
 
@@ -32,7 +33,8 @@ bool flag(const Json& document, const char* name) {
 
 // Kinds in which a person says something that wants an answer: not a thumb, a sticker, a correction.
 bool says_something(std::string_view kind) {
-    constexpr std::string_view kinds[] = {"text", "image", "video", "audio", "voice", "document"};
+    constexpr std::string_view kinds[] = {"text",  "image",    "video",    "audio",
+                                          "voice", "document", "location", "contact"};
     return std::find(std::begin(kinds), std::end(kinds), kind) != std::end(kinds);
 }
 
@@ -43,6 +45,19 @@ std::string media_of(const Json& event, const std::string& event_id) {
     }
     return Json::array({{{"url", "/v1/media/" + event_id}, {"mime", text(media, "mime")}}})
         .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<Unanswered> why_unanswered(const Json& event, const MessageInFact& fact, std::int64_t now_ms) {
+    if (flag(event, "from_me")) {
+        return Unanswered::own;
+    }
+    if (flag(member(event, "chat"), "group")) {
+        return Unanswered::group;
+    }
+    if (!says_something(fact.kind)) {
+        return Unanswered::wordless;
+    }
+    return now_ms - fact.sent_at < answer_age_ms_max ? std::nullopt : std::optional(Unanswered::old);
 }
 
 MessageInFact message_of(const Json& event, std::int64_t now_ms) {
@@ -62,8 +77,7 @@ MessageInFact message_of(const Json& event, std::int64_t now_ms) {
                        .stored_at = now_ms,
                        .arrival = number(event, "seq")};
     fact.to = fact.to.empty() ? fact.to : "+" + fact.to;
-    const bool ours_to_answer = !flag(event, "from_me") && !flag(member(event, "chat"), "group");
-    fact.answer = ours_to_answer && says_something(fact.kind) && now_ms - fact.sent_at < answer_age_ms_max ? 1 : 0;
+    fact.answer = why_unanswered(event, fact, now_ms) ? 0 : 1;
     return fact;
 }
 
@@ -97,6 +111,10 @@ Result<BridgeEvents> read_bridge_events(std::string_view body, std::int64_t now_
         if (type == "message" && !text(event, "event_id").empty()) {
             MessageInFact fact = message_of(event, now_ms);
             read.messages = read.messages || fact.answer != 0;
+            ++read.received;
+            if (const auto why = why_unanswered(event, fact, now_ms)) {
+                read.unanswered.push_back(*why);
+            }
             read.facts.emplace_back(std::move(fact));
         } else if (type == "receipt" && !text(event, "key").empty()) {
             read.facts.emplace_back(status_of(event, now_ms));

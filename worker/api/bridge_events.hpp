@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/message_metrics.hpp"
 #include "common/result.hpp"
 #include "store/facts.hpp"
 
@@ -17,10 +18,12 @@ namespace agentlocator {
 inline constexpr std::int64_t answer_age_ms_max = 86'400'000;
 
 struct BridgeEvents {
-    std::vector<Fact> facts{};  // In the order of the events.
-    std::int64_t next = 0;      // To be acknowledged once the facts are stored,
-    std::int64_t before = 0;    // where this was acknowledged already.
-    bool messages = false;      // Somebody waits for an answer.
+    std::vector<Fact> facts{};             // In the order of the events.
+    std::int64_t next = 0;                 // To be acknowledged once the facts are stored,
+    std::int64_t before = 0;               // where this was acknowledged already.
+    bool messages = false;                 // Somebody waits for an answer.
+    std::uint64_t received = 0;            // Messages.
+    std::vector<Unanswered> unanswered{};  // Why so many of them are not answered.
 };
 
 // The body of GET /v1/events. Events of kinds we do not know are passed over; error bad_message: not such a body.

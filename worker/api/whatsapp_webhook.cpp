@@ -17,6 +17,16 @@ namespace {
 
 constexpr std::int64_t media_max = 10;  // Twilio docs: at most ten attachments.
 
+// For senders that name no type (Twilio docs: MessageType is newer than the webhook).
+std::string kind_of_file(std::string_view mime) {
+    for (const std::string_view kind : {"image", "audio", "video"}) {
+        if (mime.starts_with(kind)) {
+            return std::string(kind);
+        }
+    }
+    return "document";
+}
+
 // Where the attachments are; fetching one needs our credentials.
 std::string media_of(const FormFields& fields) {
     nlohmann::json list = nlohmann::json::array();
@@ -126,19 +136,24 @@ RouteResult whatsapp_from_twilio(const WebRequest& request) {
     if (id.empty()) {
         return {.answer = no_content()};  // Nothing to remember it under; nothing is promised.
     }
-    const std::string kind = text("MessageType");
+    const std::string media = media_of(fields);
+    const std::string type = text("MessageType");
+    const std::string kind = !type.empty()   ? type
+                             : media.empty() ? std::string("text")
+                                             : kind_of_file(text("MediaContentType0"));
+    const std::string place = text("Label").empty() ? text("Address") : text("Label");
     MessageInFact message{.provider = "twilio",
                           .message_id = id,
                           .to = text("To"),
                           .from = text("From"),
                           .address = text("From"),
                           .name = text("ProfileName"),
-                          .kind = kind.empty() ? "text" : kind,
-                          .text = text("Body"),
-                          .media = media_of(fields),
+                          .kind = kind,
+                          .text = kind == "location" && text("Body").empty() ? place : text("Body"),
+                          .media = media,
                           .sent_at = request.context.now_ms,
                           .stored_at = request.context.now_ms,
-                          .answer = 1};
+                          .answer = kind == "reaction" || kind == "sticker" ? 0 : 1};
     return acknowledge(std::move(message),
                        log_line("whatsapp_received", {{"provider", "twilio"}, {"id", log_cut(id)}}));
 }

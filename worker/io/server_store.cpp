@@ -29,6 +29,12 @@ void Server::tell_store(RouteResult& result, HttpPeer& peer) {
         result.answer = AnswerLater{ticket};
     }
     for (Fact& fact : result.facts) {
+        if (const auto* message = std::get_if<MessageInFact>(&fact)) {
+            ++slab_.messages.received;
+            if (message->answer == 0 || !settings_.whatsapp_answers) {
+                slab_.messages.count(message->answer == 0 ? Unanswered::wordless : Unanswered::answers_off);
+            }
+        }
         store_->tell(std::move(fact), waits ? store_news_ : nullptr, ticket);
     }
 }

@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "common/config.hpp"
+#include "worker/agent/file_transcriber.hpp"
 #include "worker/agent/provider.hpp"
 
 namespace agentlocator {
 
 class EventLoop;
+class HttpClient;
 class TwilioCalls;  // io/twilio_calls.hpp
 
 // Names that may stand in a chain, best first; the order of `auto`.
@@ -35,11 +37,14 @@ public:
     // Nothing: not configured, and `why_not` names the setting that is missing (or the name is unknown). Providers must
     // not outlive this object.
     [[nodiscard]] std::unique_ptr<SttProvider> stt(std::string_view name, std::string& why_not);
+    // Of the recognisers, those that take a recording as a file.
+    [[nodiscard]] std::unique_ptr<FileTranscriber> file_transcriber(std::string_view name);
     [[nodiscard]] std::unique_ptr<LlmProvider> llm(std::string_view name, std::string& why_not);
     [[nodiscard]] std::unique_ptr<TtsProvider> tts(std::string_view name, std::string& why_not);
     [[nodiscard]] std::unique_ptr<RealtimeProvider> realtime(std::string& why_not);
     // Hangs up and transfers calls; check is_configured().
     [[nodiscard]] TwilioCalls& twilio();
+    [[nodiscard]] HttpClient& client();
 
 private:
     struct Shared;

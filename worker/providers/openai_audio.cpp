@@ -64,9 +64,18 @@ bool is_made_up(const SpeechEvidence& evidence) {
 }
 
 HttpCall OpenAiTranscription::request(std::span<const std::uint8_t> mulaw, const SttConfig& config) const {
+    return upload({"file", utterance_wav(mulaw, upload_rate), "audio.wav", "audio/wav"}, config);
+}
+
+HttpCall OpenAiTranscription::file_request(const SoundFile& file, const SttConfig& config) const {
+    const std::string_view type = trim(std::string_view(file.mime).substr(0, file.mime.find(';')));
+    return upload({"file", file.bytes, std::string(sound_file_name(file.mime)), std::string(type)}, config);
+}
+
+HttpCall OpenAiTranscription::upload(FormPart file, const SttConfig& config) const {
     const bool lists = takes_lists(server_.model);
     std::vector<FormPart> parts;
-    parts.push_back({"file", utterance_wav(mulaw, upload_rate), "audio.wav", "audio/wav"});
+    parts.push_back(std::move(file));
     parts.push_back({"model", server_.model, "", ""});
     parts.push_back({lists ? "languages[]" : "language", config.language, "", ""});
     parts.push_back({"response_format", lists ? "json" : server_.response_format, "", ""});

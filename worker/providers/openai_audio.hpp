@@ -1,5 +1,6 @@
 #pragma once
 // Transcription and speech in OpenAI's HTTP dialect (OpenAI API reference: Audio). Pure.
+#include "worker/agent/file_transcriber.hpp"
 #include "worker/providers/dialect.hpp"
 #include "worker/providers/openai_server.hpp"
 
@@ -34,8 +35,11 @@ public:
     [[nodiscard]] HttpCall request(std::span<const std::uint8_t> mulaw, const SttConfig& config) const override;
     [[nodiscard]] Answer read(std::string_view body) const override;
     [[nodiscard]] HttpCall warm_up() const override;
+    // A recording as the file it is; its type must have a sound_file_name().
+    [[nodiscard]] HttpCall file_request(const SoundFile& file, const SttConfig& config) const;
 
 private:
+    [[nodiscard]] HttpCall upload(FormPart file, const SttConfig& config) const;
     OpenAiServer server_;
 };
 

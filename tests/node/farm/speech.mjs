@@ -20,7 +20,8 @@ function readForm(request, body) {
 export function transcription(scenario, request, body, send) {
   const form = readForm(request, body);
   const file = form?.file?.[0];
-  if (!file || !file.value.startsWith("RIFF") || !/filename="[^"]+\.wav"/.test(file.head)) {
+  const named = (start, end) => file?.value.startsWith(start) && new RegExp(`filename="[^"]+\\.${end}"`).test(file.head);
+  if (!named("RIFF", "wav") && !named("OggS", "ogg")) {
     return send(400, openaiError("invalid_value", "Invalid file format."));
   }
   say({ event: "transcribed", language: (form.language ?? form["languages[]"])?.[0].value,

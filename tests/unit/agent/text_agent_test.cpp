@@ -169,9 +169,51 @@ TEST_CASE("text agent: an answer is no longer than a message may be, in characte
 
 TEST_CASE("text agent: a picture without words is answered without a model") {
     Desk desk;
-    const auto agent = desk.ask({.person = "p", .text = ""});
-    CHECK(agent->answer().text.find("text") != std::string::npos);
+    const auto agent = desk.ask({.person = "p", .kind = "image", .text = ""});
+    CHECK(agent->answer().text.find("I can only read text") != std::string::npos);
+    CHECK(agent->answer().by == AnsweredBy::sentence);
     CHECK(desk.llm->requests.empty());
+}
+
+TEST_CASE("text agent: who sends what is no text is asked for words once, until he writes some or an hour passed") {
+    Desk desk;
+    desk.llm->plans.queue = {{writes("Of course."), over}};
+    const auto send = [&](const std::string& kind, const std::string& words) {
+        const auto agent = desk.ask({.person = "p", .kind = kind, .text = words, .state = desk.state});
+        desk.state = agent->answer().state;
+        return agent->answer();
+    };
+    CHECK(send("voice", "").text.find("voice messages") != std::string::npos);
+    const TextAnswer silent = send("image", "");
+    CHECK(silent.text.empty());
+    CHECK_FALSE(silent.by.has_value());
+    CHECK(send("text", "a flat?").by == AnsweredBy::model);
+    CHECK_FALSE(send("image", "").text.empty());
+    desk.unix_now += TextAgent::asked_for_text_ms - 1;
+    CHECK(send("image", "").text.empty());
+    desk.unix_now += 1;
+    CHECK_FALSE(send("image", "").text.empty());
+}
+
+TEST_CASE("text agent: the script goes on behind a picture where it was") {
+    Desk desk(false);
+    CHECK(desk.write("I want to buy").find("Is it a flat") != std::string::npos);
+    const auto agent = desk.ask({.person = "p", .phone = "+972501234567", .kind = "image", .state = desk.state});
+    desk.state = agent->answer().state;
+    CHECK(desk.write("a flat").find("In which city?") != std::string::npos);
+}
+
+TEST_CASE("text agent: who wrote in the other language is asked for words in it") {
+    Desk desk;
+    TextQuestion question{.person = "p", .kind = "voice"};
+    question.before.resize(3);
+    question.before[0].content = "שלום";
+    question.before[1].role = ChatMessage::Role::assistant;
+    question.before[1].content = "Hello";
+    question.before[2].content = "[picture]";
+    CHECK(desk.ask(question)->answer().text.find("לכתוב") != std::string::npos);
+    question.before[0].content = "hi";
+    CHECK(desk.ask(question)->answer().text.find("voice messages") != std::string::npos);
 }
 
 TEST_CASE("text agent: without a model the script takes a lead over many messages, by words and by digits") {

@@ -40,6 +40,44 @@ TEST_CASE("answer facts: the answer goes back on the road the message came, unde
     CHECK(std::get<MessageOutFact>(facts_of_answer(hidden, {.text = "hi"}, 1)[0]).to == hidden.address);
 }
 
+TEST_CASE("answer facts: no words, no message") {
+    CHECK(facts_of_answer(job(), {}, 1000).empty());
+}
+
+TEST_CASE("answer facts: a caption is what was said, the name of a place or a person is not") {
+    InboxJob one = job();
+    for (const char* kind : {"text", "image", "video", "document"}) {
+        one.kind = kind;
+        CHECK(question_of(one, {}).text == "hello");
+    }
+    for (const char* kind : {"location", "contact", "contacts"}) {
+        one.kind = kind;
+        CHECK(question_of(one, {}).text.empty());
+    }
+    one.kind = "voice";
+    one.text.clear();
+    CHECK(question_of(one, {}).text.empty());
+    CHECK(question_of(one, {}, "what he says").text == "what he says");
+}
+
+TEST_CASE("answer facts: a recording without words is a voice note, with the address of its file") {
+    InboxJob one = job();
+    one.media = R"([{"url":"/v1/media/x","mime":"audio/ogg"}])";
+    one.text.clear();
+    for (const char* kind : {"voice", "audio"}) {
+        one.kind = kind;
+        CHECK(voice_note_of(one).url == "/v1/media/x");
+        CHECK(voice_note_of(one).provider == "baileys");
+    }
+    one.kind = "image";
+    CHECK(voice_note_of(one).url.empty());
+    one.kind = "voice";
+    for (const char* media : {"", "[]", "nonsense", "[7]", R"([{"url":7}])"}) {
+        one.media = media;
+        CHECK(voice_note_of(one).url.empty());
+    }
+}
+
 TEST_CASE("answer facts: leads and meetings belong to the business that was written to") {
     TextAnswer answer{.text = "noted"};
     answer.leads.push_back({.phone = "+972501234567", .name = "Dana"});

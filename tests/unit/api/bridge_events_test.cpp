@@ -63,8 +63,21 @@ TEST_CASE("bridge events: own messages, groups, thumbs and old ones are stored a
     edit["message"]["kind"] = "edit";
     Json old = message();
     old["message"]["ts"] = (now - answer_age_ms_max) / 1000;
-    for (const Json& event : {own, group, thumb, edit, old}) {
+    const std::pair<Json, Unanswered> reasons[] = {{own, Unanswered::own},
+                                                   {group, Unanswered::group},
+                                                   {thumb, Unanswered::wordless},
+                                                   {edit, Unanswered::wordless},
+                                                   {old, Unanswered::old}};
+    for (const auto& [event, why] : reasons) {
         CHECK(message_in(event).answer == 0);
+        CHECK(read(event).unanswered == std::vector<Unanswered>{why});
+        CHECK(read(event).received == 1);
+    }
+    CHECK(read(message()).unanswered.empty());
+    for (const char* kind : {"image", "video", "audio", "voice", "document", "location", "contact"}) {
+        Json file = message();
+        file["message"]["kind"] = kind;
+        CHECK(message_in(file).answer == 1);
     }
     old["message"]["ts"] = (now - answer_age_ms_max) / 1000 + 1;
     CHECK(message_in(old).answer == 1);

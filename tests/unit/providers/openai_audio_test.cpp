@@ -156,3 +156,11 @@ TEST_CASE("openai_server: one client, many servers") {
     CHECK(call.headers[0].name == "api-key");
     CHECK(call.headers[1].name == "X-A");
 }
+
+TEST_CASE("openai_audio: a recording goes as the file it is") {
+    const SoundFile note{.bytes = "OggS...", .mime = "audio/ogg; codecs=opus"};
+    const HttpCall call = OpenAiTranscription(server("whisper-1")).file_request(note, {"he", {}, false});
+    CHECK(call.url == "http://host:8000/v1/audio/transcriptions");
+    CHECK(contains(call.body, "filename=\"voice.ogg\"\r\nContent-Type: audio/ogg\r\n\r\nOggS...\r\n"));
+    CHECK(contains(call.body, "name=\"language\"\r\n\r\nhe\r\n"));
+}

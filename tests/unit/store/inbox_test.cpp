@@ -200,3 +200,19 @@ TEST_CASE("inbox: processes that answer together never get the same message, nor
     CHECK(taken.size() == 40);
     CHECK(std::set<std::string>(taken.begin(), taken.end()).size() == 40);
 }
+
+TEST_CASE("inbox: what a voice note says is its text from its answer on") {
+    StoreFixture store;
+    MessageInFact note = message("a", "972501234567", 1);
+    note.kind = "voice";
+    note.text.clear();
+    note.media = R"([{"url":"/v1/media/a","mime":"audio/ogg"}])";
+    receive(store, note);
+    receive(store, message("b", "972501234568", 2));
+    const auto jobs = lease(store, "w", 1000);
+    CHECK(leased(jobs, "a").media == note.media);
+    REQUIRE(*store_answer(store.database(), leased(jobs, "a"), "w", {}, "", 1500, "I am calling"));
+    REQUIRE(*store_answer(store.database(), leased(jobs, "b"), "w", {}, "", 1500, "not instead of words"));
+    CHECK(store.rows("SELECT text FROM inbox ORDER BY message_id") ==
+          Rows{{std::string("I am calling")}, {std::string("text of b")}});
+}

@@ -87,3 +87,25 @@ TEST_CASE("person: what was said to one business is none of another's") {
     CHECK(load_person(store.database(), {.business = 1, .phone = "+972501234567", .now_ms = now})->lead.name == "Dana");
     CHECK(load_person(store.database(), {.business = 2, .phone = "+972501234567", .now_ms = now})->lead.name.empty());
 }
+
+TEST_CASE("person: what is no text has its place in the conversation") {
+    StoreFixture store;
+    const auto sent = [&](const std::string& kind, const std::string& words, std::int64_t at) {
+        tell(store, MessageInFact{.provider = "baileys",
+                                  .message_id = kind,
+                                  .from = "+972501234567",
+                                  .kind = kind,
+                                  .text = words,
+                                  .sent_at = at,
+                                  .stored_at = at});
+    };
+    sent("image", "our kitchen", now - 50);
+    sent("voice", "", now - 40);
+    sent("audio", "I am on my way", now - 35);
+    sent("location", "Herzl 5", now - 30);
+    sent("reaction", "", now - 20);
+    sent("document", "", now - 10);
+    CHECK(said(store, {}) == std::vector<std::string>{"they: [picture] our kitchen", "they: [voice note]",
+                                                      "they: I am on my way", "they: [location] Herzl 5",
+                                                      "they: [document]"});
+}

@@ -1,6 +1,7 @@
 #include "worker/agent/io/service_chains.hpp"
 
 #include "common/log_line.hpp"
+#include "common/text.hpp"
 #include "worker/agent/provider_registry.hpp"
 
 namespace agentlocator {
@@ -44,6 +45,22 @@ ProviderChain<SttProvider> ServiceChains::stt() {
         "VOICE_STT_CHAIN", settings_.agent.stt_chain, network_stt_names(),
         [&](std::string_view name, std::string& why_not) { return network_.stt(name, why_not); },
         speech_ ? make_embedded_stt(speech_) : nullptr);
+}
+
+ProviderChain<FileTranscriber> ServiceChains::file_transcribers() {
+    const std::string& setting = settings_.agent.stt_chain;
+    std::vector<std::string_view> names = network_stt_names();
+    if (!setting.empty() && setting != "auto") {
+        names = split(setting, ',');
+    }
+    ProviderChain<FileTranscriber> links;
+    for (const std::string_view name : names) {
+        if (auto one = network_.file_transcriber(trim(name))) {
+            links.emplace_back();
+            links.back().provider = std::move(one);
+        }
+    }
+    return links;
 }
 
 ProviderChain<LlmProvider> ServiceChains::llm() {

@@ -24,6 +24,9 @@ public:
     [[nodiscard]] ProviderChain<SttProvider> stt();
     [[nodiscard]] ProviderChain<LlmProvider> llm();
     [[nodiscard]] ProviderChain<TtsProvider> tts();
+    // Of the recognisers in VOICE_STT_CHAIN those that take files, in that order. Says nothing: stt() does.
+    [[nodiscard]] ProviderChain<FileTranscriber> file_transcribers();
+    [[nodiscard]] HttpClient& client() { return network_.client(); }
     // Empty unless VOICE_MODE=realtime can be had; then why, in the notes.
     [[nodiscard]] ProviderChain<RealtimeProvider> realtime();
     // What was left out, and what the chains are; one line each.

@@ -13,10 +13,12 @@
 #include "common/config.hpp"
 #include "common/io/event_loop.hpp"
 #include "common/io/mailbox.hpp"
+#include "common/message_metrics.hpp"
 #include "store/inbox.hpp"
 #include "store/io/open_database.hpp"
 #include "worker/agent/io/agent_thread.hpp"
 #include "worker/agent/text_agent.hpp"
+#include "worker/agent/voice_note.hpp"
 
 namespace agentlocator {
 
@@ -24,6 +26,7 @@ struct AnswerThreadParts {
     DatabaseAddress database;
     std::string owner;  // Unique to this process.
     AgentFiles files;
+    MessageMetrics& metrics;                 // Of the installation.
     std::function<void()> on_answer;         // A message to be sent is in the store. On this thread.
     std::function<void(std::string)> say{};  // Lines for the log; must not block.
 };
@@ -31,8 +34,9 @@ struct AnswerThreadParts {
 class AnswerThread {
 public:
     static constexpr auto look_every = std::chrono::seconds(1);  // For what other workers left.
-    static constexpr auto lease = std::chrono::seconds(120);     // Longer than four rounds of tools take.
-    static constexpr std::size_t answers_at_once = 8;            // People waiting for a model at the same time.
+    // Longer than a voice note (50 s) and four rounds of tools take.
+    static constexpr auto lease = std::chrono::seconds(180);
+    static constexpr std::size_t answers_at_once = 8;  // People waiting for a model at the same time.
 
     // `settings` outlive it.
     AnswerThread(const Settings& settings, AnswerThreadParts parts);
@@ -45,11 +49,25 @@ public:
 private:
     struct Running {
         InboxJob job;
-        std::unique_ptr<TextAgent> agent;
+        PersonRecord record;
+        PersonaPtr persona;
+        std::unique_ptr<VoiceNote> note;   // While it is being understood ...
+        std::string heard;                 // ... what it says ...
+        std::unique_ptr<TextAgent> agent;  // ... and then, or at once.
+    };
+    // What answers are made with, on the thread's loop.
+    struct Tools {
+        AgentServices& services;
+        VoiceNote::Transcribers transcribers;
+        MediaSource& media;
     };
     void run();
-    void work(AgentServices& services, std::list<Running>& running);
-    [[nodiscard]] bool take_more(AgentServices& services, std::list<Running>& running);
+    void work(Tools& tools, std::list<Running>& running);
+    [[nodiscard]] bool take_more(Tools& tools, std::list<Running>& running);
+    void begin(Tools& tools, Running& one);
+    void ask_agent(Tools& tools, Running& one);
+    [[nodiscard]] bool is_over(Tools& tools, Running& one);
+    void postpone(Database& database, const InboxJob& job);
     void settle(Database& database, const Running& one);
     [[nodiscard]] Database* database();
 

@@ -13,10 +13,11 @@
 
 namespace agentlocator {
 
-BridgeReader::BridgeReader(const Settings& settings, DatabaseAddress database, std::function<void()> on_message,
-                           std::function<void(std::string)> say)
+BridgeReader::BridgeReader(const Settings& settings, DatabaseAddress database, MessageMetrics& metrics,
+                           std::function<void()> on_message, std::function<void(std::string)> say)
     : settings_(settings),
       address_(std::move(database)),
+      metrics_(metrics),
       on_message_(std::move(on_message)),
       say_(std::move(say)),
       thread_([this] { run(); }) {}
@@ -94,7 +95,18 @@ bool BridgeReader::read_once(Database& database) {
                                               .headers = {proof, "Content-Type: application/json"},
                                               .body = "{\"upto\":" + std::to_string(events->next) + "}",
                                               .cancel = &stopping_});
-    return acknowledged.status == 200;
+    if (acknowledged.status != 200) {
+        return false;
+    }
+    metrics_.received += events->received;
+    for (const Unanswered why : events->unanswered) {
+        metrics_.count(why);
+    }
+    if (!settings_.whatsapp_answers) {
+        metrics_.unanswered[static_cast<std::size_t>(Unanswered::answers_off)] +=
+            events->received - events->unanswered.size();
+    }
+    return true;
 }
 
 bool BridgeReader::store(Database& database, std::span<const Fact> facts) {

@@ -13,6 +13,7 @@
 
 #include "common/config.hpp"
 #include "common/io/mailbox.hpp"
+#include "common/message_metrics.hpp"
 #include "store/facts.hpp"
 #include "store/io/open_database.hpp"
 
@@ -27,8 +28,8 @@ public:
     static constexpr int events_at_once = 200;  // One transaction: short enough for other writers' patience.
 
     // `on_message`: somebody waits for an answer, it is in the store. On this thread.
-    BridgeReader(const Settings& settings, DatabaseAddress database, std::function<void()> on_message,
-                 std::function<void(std::string)> say);
+    BridgeReader(const Settings& settings, DatabaseAddress database, MessageMetrics& metrics,
+                 std::function<void()> on_message, std::function<void(std::string)> say);
     ~BridgeReader();
     BridgeReader(const BridgeReader&) = delete;
     BridgeReader& operator=(const BridgeReader&) = delete;
@@ -41,6 +42,7 @@ private:
 
     const Settings& settings_;
     const DatabaseAddress address_;
+    MessageMetrics& metrics_;
     const std::function<void()> on_message_;
     const std::function<void(std::string)> say_;
     Mailbox<int> wake_{1};

@@ -269,8 +269,23 @@ std::unique_ptr<RealtimeProvider> NetworkProviders::realtime(std::string& why_no
                        settings.openai_realtime_dialect == "beta"});
 }
 
+std::unique_ptr<FileTranscriber> NetworkProviders::file_transcriber(std::string_view name) {
+    std::string why_not;  // The recogniser of the same name says it.
+    std::optional<OpenAiServer> server;
+    if (name == "openai") {
+        server = openai_server(shared_->settings, OpenAiUse::transcription, why_not);
+    } else if (name == "groq") {
+        server = groq_server(shared_->settings, OpenAiUse::transcription, why_not);
+    }
+    return server ? std::make_unique<HttpFileTranscriber>(shared_->client, *std::move(server)) : nullptr;
+}
+
 TwilioCalls& NetworkProviders::twilio() {
     return shared_->twilio;
+}
+
+HttpClient& NetworkProviders::client() {
+    return shared_->client;
 }
 
 }  // namespace agentlocator

@@ -4,6 +4,7 @@
 
 #include "worker/providers/dialect.hpp"
 #include "worker/providers/io/http_client.hpp"
+#include "worker/providers/openai_audio.hpp"
 
 namespace agentlocator {
 
@@ -43,6 +44,18 @@ private:
     HttpClient& client_;
     std::unique_ptr<LlmDialect> dialect_;
     WarmUp warm_up_;
+};
+
+// A whole recording to a server that takes files.
+class HttpFileTranscriber final : public FileTranscriber {
+public:
+    HttpFileTranscriber(HttpClient& client, OpenAiServer server) : client_(client), dialect_(std::move(server)) {}
+    [[nodiscard]] std::string_view name() const override { return dialect_.place().provider; }
+    [[nodiscard]] OperationPtr start(const SoundFile& file, std::string_view language, SttListener listener) override;
+
+private:
+    HttpClient& client_;
+    const OpenAiTranscription dialect_;
 };
 
 class HttpTts final : public TtsProvider {
