@@ -115,17 +115,55 @@ std::string number_text(double value) {
     return out.data();
 }
 
-// The count is that of the last bucket, so that the two agree whatever another process adds meanwhile.
+// The count is that of the last bucket, so that the two agree whatever another process adds meanwhile. `stage` empty:
+// the metric has but one.
 void add_histogram(Page& page, std::string_view stage, const LatencyHistogram& histogram) {
+    const auto sample = [&](std::string_view bound, const std::string& value, std::string_view suffix) {
+        if (stage.empty() && bound.empty()) {
+            page.sample({}, value, suffix);
+        } else if (stage.empty()) {
+            page.sample({{"le", bound}}, value, suffix);
+        } else if (bound.empty()) {
+            page.sample({{"stage", stage}}, value, suffix);
+        } else {
+            page.sample({{"stage", stage}, {"le", bound}}, value, suffix);
+        }
+    };
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
         sum += histogram.counts[i].load(std::memory_order_relaxed);
         const std::string bound = i < histogram.bounds.size() ? number_text(histogram.bounds[i] / 1000.0) : "+Inf";
-        page.sample({{"stage", stage}, {"le", bound}}, std::to_string(sum), "_bucket");
+        sample(bound, std::to_string(sum), "_bucket");
     }
     const auto us = static_cast<double>(histogram.sum_us.load(std::memory_order_relaxed));
-    page.sample({{"stage", stage}}, number_text(us / 1e6), "_sum");
-    page.sample({{"stage", stage}}, std::to_string(sum), "_count");
+    sample({}, number_text(us / 1e6), "_sum");
+    sample({}, std::to_string(sum), "_count");
+}
+
+void add_messages(Page& page, const MessageMetrics& metrics) {
+    const auto counter = [&](std::string_view name, std::string_view help) { page.metric(name, "counter", help); };
+    const auto one = [&](std::string_view name, std::string_view help, const std::atomic<std::uint64_t>& value) {
+        counter(name, help);
+        page.sample({}, std::to_string(value.load(std::memory_order_relaxed)));
+    };
+    const auto by = [&](std::string_view label, const auto& names, const auto& values) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            page.sample({{label, names[i]}}, std::to_string(values[i].load(std::memory_order_relaxed)));
+        }
+    };
+    one("agentlocator_messages_received_total", "WhatsApp messages handed in.", metrics.received);
+    counter("agentlocator_messages_answered_total", "Those that were answered.");
+    by("by", answered_by_names, metrics.answered);
+    counter("agentlocator_messages_ignored_total", "Those that are not answered, and why.");
+    by("reason", unanswered_names, metrics.unanswered);
+    one("agentlocator_messages_failed_total", "Tries that brought no answer; the message is tried again.",
+        metrics.failed);
+    counter("agentlocator_voice_notes_total", "Voice notes that became text, or for which a text was asked.");
+    page.sample({{"result", "understood"}}, std::to_string(metrics.notes_understood.load(std::memory_order_relaxed)));
+    page.sample({{"result", "asked_for_text"}},
+                std::to_string(metrics.notes_not_understood.load(std::memory_order_relaxed)));
+    page.metric("agentlocator_message_answer_seconds", "histogram", "From a message in the store to its answer there.");
+    add_histogram(page, {}, metrics.answer);
 }
 
 void add_conversations(Page& page, const AgentMetrics& metrics) {
@@ -188,6 +226,9 @@ std::string metrics_text(const WebContext& context, const std::vector<WorkerMetr
     add_store(page, context);
     if (context.conversations != nullptr) {
         add_conversations(page, *context.conversations);
+    }
+    if (context.messages != nullptr) {
+        add_messages(page, *context.messages);
     }
     add_providers(page, workers);
     return page.take();

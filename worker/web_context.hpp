@@ -13,6 +13,7 @@
 #include "common/call_state.hpp"
 #include "common/config.hpp"
 #include "common/http_message.hpp"
+#include "common/message_metrics.hpp"
 #include "common/ws_mode.hpp"
 #include "store/facts.hpp"
 
@@ -97,6 +98,7 @@ struct WebContext {
     std::function<std::vector<WorkerMetrics>()> metrics;  // All workers: any of them may be asked.
     StoreMetrics store{};                                 // Of this worker.
     const AgentMetrics* conversations = nullptr;          // Of all workers; null: not known.
+    const MessageMetrics* messages = nullptr;             // The same.
 };
 
 // The request is a sound WebSocket upgrade of the media path. Send `response` (head of the 101, complete) and hand the

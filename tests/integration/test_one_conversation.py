@@ -10,7 +10,7 @@ import pytest
 from installation import Installation
 from media_client import CALL, MediaClient
 from provider_farm import ACCOUNT, Farm
-from support import ROOT, wait_until
+from support import ROOT, Process, clean_environment, program, wait_until
 from test_conversation import CALLED, CALLER, Telephone
 from test_conversation_faults import ANSWER, Conversation
 
@@ -31,9 +31,9 @@ def whatsapp(farm):
             "SSL_CERT_FILE": farm.ca}
 
 
-def write(installation, text, number):
+def write(installation, text, number, **more):
     """The caller writes, and has his answer."""
-    form = {"MessageSid": f"SM{number}", "From": f"whatsapp:{CALLER}", "To": f"whatsapp:{CALLED}", "Body": text}
+    form = {"MessageSid": f"SM{number}", "From": f"whatsapp:{CALLER}", "To": f"whatsapp:{CALLED}", "Body": text} | more
     base = f"http://127.0.0.1:{installation.port}"
     urllib.request.urlopen(f"{base}/webhook/whatsapp/twilio", urllib.parse.urlencode(form).encode(), timeout=30)
 
@@ -44,6 +44,15 @@ def write(installation, text, number):
             return [one["body"] for one in json.load(reply)["messages"]]
 
     return wait_until(lambda: len(answers()) >= number and answers(), answers, interval=0.2)[0]
+
+
+def write_quietly(worker, number, **more):
+    """A message to which nothing is answered."""
+    form = {"MessageSid": f"SM{number}", "From": f"whatsapp:{CALLER}", "To": f"whatsapp:{CALLED}", "Body": ""} | more
+    urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/webhook/whatsapp/twilio",
+                           urllib.parse.urlencode(form).encode(), timeout=30)
+    ignored = 'agentlocator_messages_ignored_total{reason="asked_already"}'
+    wait_until(lambda: worker.metrics()[ignored] == 1, worker.metrics, interval=0.2)
 
 
 class Person(Conversation):
@@ -136,3 +145,59 @@ def test_the_dialogue_without_a_model_does_not_ask_again_what_was_written(farm, 
         spoken = " ".join(turn["text"] for turn in show["turns"] if turn["speaker"] == "agent")
         assert SAY["known"] in spoken and "Haifa" in spoken
         assert SAY["property_type"] not in spoken and SAY["city"] not in spoken
+
+
+class Written:
+    """A worker alone, with the farm's services: enough for who writes."""
+
+    def __init__(self, farm, folder, name, **settings):
+        self.process = Process([program("agentlocator-worker"), "--port", "0"], env=clean_environment(
+            AGENTLOCATOR_DATA_DIR=folder, ENABLE_WA_BAILEYS="false", OPENAI_API_KEY=f"sk-test-{name}",
+            OPENAI_BASE_URL=farm.url("fine", "/v1"), **whatsapp(farm) | settings))
+
+    def __enter__(self):
+        self.process.__enter__()
+        self.port = int(self.process.wait_for(r"event=worker_ready port=(\d+)").group(1))
+        return self
+
+    def __exit__(self, *details):
+        return self.process.__exit__(*details)
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            lines = [line.split() for line in answer.read().decode().splitlines() if not line.startswith("#")]
+        return {line[0]: float(line[-1]) for line in lines if "message" in line[0] or "voice_notes" in line[0]}
+
+
+def attached(farm, media, mime="audio/ogg"):
+    return {"NumMedia": "1", "MediaContentType0": mime, "MessageType": mime.partition("/")[0],
+            "MediaUrl0": f"{farm.url('fine')}/2010-04-01/Accounts/{ACCOUNT}/Messages/MM{'0' * 32}/Media/{media}"}
+
+
+def test_a_voice_note_is_understood_and_what_cannot_be_is_asked_for_once(farm, folder):
+    with Written(farm, folder, "voice-note", VOICE_STT_CHAIN="openai", VOICE_LLM_CHAIN="openai") as worker:
+        note, gone = "ME1" + "0" * 31, "ME2" + "0" * 31
+        assert write(worker, "", 1, **attached(farm, note)) == ANSWER
+        (heard,) = [line for line in farm.seen("transcribed") if line["key"] == "Bearer sk-test-voice-note"]
+        assert heard["file"] == "voice.ogg" and heard["bytes"] == 2004
+        asked = [json.loads(line["body"])["messages"] for line in farm.seen("request")
+                 if line["path"].endswith("/chat/completions")][-1]
+        assert asked[-1] == {"role": "user", "content": HEARD}
+        # One that is gone, and a picture: words are asked for, once for both. A caption is words.
+        assert "לכתוב" in write(worker, "", 2, **attached(farm, gone))
+        worker.process.wait_for("event=voice_note_not_understood .*cause=")
+        write_quietly(worker, 3, **attached(farm, note, "image/jpeg"))
+        assert write(worker, "המטבח שלנו", 3, MessageSid="SM4", **attached(farm, note, "image/jpeg")) == ANSWER
+        told = [json.loads(line["body"])["messages"] for line in farm.seen("request")
+                if line["path"].endswith("/chat/completions")][-1]
+        said = [(message["role"], message["content"]) for message in told[1:]]
+        assert ("user", HEARD) in said and ("user", "[voice note]") in said and ("user", "[picture]") in said
+        assert said[-1] == ("user", "המטבח שלנו")
+        counted = worker.metrics()
+        assert counted["agentlocator_messages_received_total"] == 4
+        assert counted['agentlocator_messages_answered_total{by="model"}'] == 2
+        assert counted['agentlocator_messages_answered_total{by="sentence"}'] == 1
+        assert counted['agentlocator_messages_ignored_total{reason="asked_already"}'] == 1
+        assert counted['agentlocator_voice_notes_total{result="understood"}'] == 1
+        assert counted['agentlocator_voice_notes_total{result="asked_for_text"}'] == 1
+        assert counted["agentlocator_message_answer_seconds_count"] == 3

@@ -333,7 +333,8 @@ RouteResult Server::on_request(const HttpRequest& request, HttpPeer& peer) {
         .problems = [this] { return problems(); },
         .metrics = [this] { return metrics(); },
         .store = store_metrics(),
-        .conversations = &slab_.conversations};
+        .conversations = &slab_.conversations,
+        .messages = &slab_.messages};
     auto asked = ask_api(request, peer);
     RouteResult result = asked ? std::move(*asked) : route(request, context);
     entry_.requests.fetch_add(1, std::memory_order_relaxed);

@@ -163,6 +163,31 @@ TEST_CASE("metrics_text: stages of answers as histograms of all workers, service
     }
 }
 
+TEST_CASE("metrics_text: what the agent in writing counts") {
+    WebFixture web;
+    MessageMetrics metrics;
+    metrics.received = 5;
+    metrics.count(AnsweredBy::script);
+    metrics.count(Unanswered::group);
+    metrics.failed = 2;
+    metrics.notes_understood = 1;
+    metrics.answer.add(1500ms);
+    web.context.messages = &metrics;
+    const std::string body = response_of(route(WebFixture::get("/metrics"), web.context)).body;
+    CHECK(first_fault(body) == "");
+    for (const char* line :
+         {"\nagentlocator_messages_received_total 5\n", "\nagentlocator_messages_answered_total{by=\"model\"} 0\n",
+          "\nagentlocator_messages_answered_total{by=\"script\"} 1\n",
+          "\nagentlocator_messages_ignored_total{reason=\"group\"} 1\n", "\nagentlocator_messages_failed_total 2\n",
+          "\nagentlocator_voice_notes_total{result=\"understood\"} 1\n",
+          "\nagentlocator_message_answer_seconds_bucket{le=\"1\"} 0\n",
+          "\nagentlocator_message_answer_seconds_bucket{le=\"2\"} 1\n",
+          "\nagentlocator_message_answer_seconds_sum 1.5\n", "\nagentlocator_message_answer_seconds_count 1\n"}) {
+        CAPTURE(line);
+        CHECK(contains(body, line));
+    }
+}
+
 TEST_CASE("metrics_text: degraded and empty") {
     WebFixture web;
     web.context.problems = [] { return std::vector<ReadyProblem>{{"x", "y"}}; };
