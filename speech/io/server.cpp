@@ -3,19 +3,17 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <utility>
 
 #include "common/log_line.hpp"
 #include "common/mulaw.hpp"
 #include "common/text.hpp"
+#include "speech/io/server_connection.hpp"
 #include "speech/text/front_end.hpp"
 
 namespace agentlocator::speech {
 namespace {
 
-constexpr std::size_t read_bytes = 65'536;
 constexpr char samples_per_millisecond = 8;
 
 Duration length_of(std::size_t mulaw_bytes) {
@@ -23,103 +21,6 @@ Duration length_of(std::size_t mulaw_bytes) {
 }
 
 }  // namespace
-
-// One worker: its socket, and what it has not taken yet.
-class SpeechServer::Connection final : public EventSink {
-public:
-    Connection(SpeechServer& server, std::uint64_t id, UniqueFd socket)
-        : server_(server), id_(id), socket_(std::move(socket)) {
-        server_.loop_.add(socket_.get(), EPOLLIN, *this);
-    }
-    ~Connection() { close(); }
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-
-    void close() {
-        if (socket_) {
-            server_.loop_.remove(socket_.get(), *this);
-            socket_.reset();
-        }
-    }
-
-    void send(SpeechKind kind, std::uint32_t id, std::string_view payload = {}) {
-        if (socket_) {
-            append_speech_frame(outgoing_, kind, id, payload);
-            flush();
-        }
-    }
-
-    void on_events(std::uint32_t events) override {
-        if ((events & EPOLLOUT) != 0) {
-            flush();
-        }
-        if (socket_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
-            receive();
-        }
-    }
-
-    [[nodiscard]] std::uint64_t id() const { return id_; }
-    bool greeted = false;  // It said hello.
-    bool ready = false;    // We said ready.
-
-private:
-    void receive() {
-        std::array<std::uint8_t, read_bytes> buffer;
-        const auto count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-        if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return;
-        }
-        if (count <= 0) {
-            server_.drop(*this);
-            return;
-        }
-        reader_.push({buffer.data(), static_cast<std::size_t>(count)});
-        while (socket_) {
-            const auto frame = reader_.next();
-            if (!frame) {
-                server_.refuse(*this, 0, SpeechFailure::Kind::bad_request, frame.error().detail);
-                return;
-            }
-            if (!*frame) {
-                return;
-            }
-            server_.on_frame(*this, **frame);
-        }
-    }
-
-    void flush() {
-        while (!outgoing_.empty()) {
-            const auto count = ::send(socket_.get(), outgoing_.data(), outgoing_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-            if (count > 0) {
-                outgoing_.erase(0, static_cast<std::size_t>(count));
-            } else if (errno == EAGAIN) {
-                break;
-            } else if (errno != EINTR) {
-                outgoing_.clear();  // Its end is read as an event of its own.
-            }
-        }
-        if (wants_write_ == outgoing_.empty()) {
-            wants_write_ = !outgoing_.empty();
-            server_.loop_.modify(socket_.get(), wants_write_ ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
-        }
-        if (!paused_ && outgoing_.size() > outgoing_pause) {
-            paused_ = true;
-            server_.queue_.pause(id_, true);
-        } else if (paused_ && outgoing_.size() < outgoing_resume) {
-            paused_ = false;
-            server_.queue_.pause(id_, false);
-            server_.loop_.defer([server = &server_] { server->schedule(); });
-        }
-    }
-
-    SpeechServer& server_;
-    std::uint64_t id_;
-    UniqueFd socket_;
-    SpeechFrameReader reader_;
-    std::string outgoing_;
-    bool wants_write_ = false;
-    bool paused_ = false;
-};
 
 SpeechServer::SpeechServer(EventLoop& loop, UniqueFd listener, const VoiceOptions& voice,
                            const RecogniserOptions& recogniser, Log log)

@@ -6,6 +6,79 @@
 
 namespace agentlocator::call {
 
+// --- audio, keys, marks
+
+void StreamSession::send_audio(TimePoint now) {
+    Frame frame{};
+    if (ledger_) {
+        ledger_->make(frame, now);
+    } else {
+        audio_.next(frame);
+    }
+    if (plan_.record && report_.sent.size() < recorded_bytes_max) {
+        report_.sent.insert(report_.sent.end(), frame.begin(), frame.end());
+    }
+    const auto stall = plan_.faults.value(FaultKind::burst);
+    if (stall && ticks_ >= to_tick(*stall) && ticks_ < to_tick(*stall) + burst_ticks) {
+        backlog_.push_back(frame);
+        return;
+    }
+    for (; !backlog_.empty(); backlog_.pop_front()) {
+        send_media(backlog_.front());
+    }
+    send_media(frame);
+    if (plan_.fast && ticks_ % fast_ping_ticks == 0) {
+        append_client_frame(output_, WsOpcode::ping, "fast", random_.next32());
+        ++pings_out_;
+    }
+    if (plan_.fast && pings_out_ > 0 && now - pong_at_ > ping_wait_max) {
+        report_.violations.add(Rule::stream_protocol, "a ping was not answered within 5 s");
+        hang_up(now);
+    }
+}
+
+void StreamSession::send_media(const Frame& frame) {
+    ++chunk_;
+    const std::uint64_t jitter = static_cast<std::uint64_t>(random_.between(0, 4));  // +-2 ms, as in captures.
+    const std::uint64_t timestamp =
+        first_timestamp_ + 20 * (chunk_ - 1) + (chunk_ == 1 ? 0 : jitter) - (chunk_ == 1 ? 0 : 2);
+    media_message(message_, plan_.ids, {next_sequence(), chunk_, timestamp}, view(frame));
+    send_text(message_);
+    ++report_.frames_sent;
+    if (is_nth(FaultKind::duplicate_media, chunk_)) {
+        send_text(message_);
+        ++report_.frames_sent;
+    }
+}
+
+void StreamSession::send_digits() {
+    const std::uint64_t due = plan_.digits_after_ticks + digit_ * digit_gap_ticks;
+    if (digit_ < plan_.digits.size() && ticks_ >= due) {
+        send_text(dtmf_message(plan_.ids, next_sequence(), plan_.digits[digit_++]));
+        ++report_.digits_sent;
+    }
+}
+
+void StreamSession::echo_marks() {
+    const auto delay = plan_.faults.value(FaultKind::delay_marks);
+    for (std::string& name : echoes_) {
+        if (phase_ != Phase::streaming || frozen_ || plan_.faults.has(FaultKind::lose_marks)) {
+            continue;
+        }
+        if (delay) {
+            late_echoes_.push_back({ticks_ + to_tick(*delay / 1000), std::move(name)});
+        } else {
+            send_mark(name);
+        }
+    }
+    echoes_.clear();
+}
+
+void StreamSession::send_mark(std::string_view name) {
+    send_text(mark_message(plan_.ids, next_sequence(), name));
+    ++report_.marks_echoed;
+}
+
 // --- faults
 
 bool StreamSession::is_moment(FaultKind kind) const {

@@ -171,12 +171,12 @@ TEST_CASE("dialogue: star repeats the question, a pause ends a number") {
 }
 
 TEST_CASE("dialogue: numbers at their limits and one past them") {
-    for (const auto& [entered, fits] : {std::pair{"100#", true}, {"99#", false}, {"50000", true}, {"50001", false}}) {
-        CAPTURE(entered);
+    for (const auto& one : {std::pair{"100#", true}, {"99#", false}, {"50000", true}, {"50001", false}}) {
+        CAPTURE(one.first);
         Dialogue d = hebrew();
         (void)keys(d, "1134#");
-        (void)keys(d, entered);
-        CHECK(d.slots().contains("budget") == fits);
+        (void)keys(d, one.first);
+        CHECK(d.slots().contains("budget") == one.second);
     }
 }
 

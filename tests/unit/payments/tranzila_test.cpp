@@ -140,14 +140,14 @@ TEST_CASE("tranzila: a report that cannot be had, or is behind, is asked again l
     TranzilaFixture fixture;
     fixture.no_answer();
     CHECK(fixture.tranzila.look(fixture.payment).error().code == Errc::io);
-    for (const auto& [status, body] : std::vector<std::pair<long, std::string>>{{401, "{}"},
-                                                                                {500, ""},
-                                                                                {200, ""},
-                                                                                {200, "[]"},
-                                                                                {200, R"({"transactions":[]})"},
-                                                                                {200, R"({"error_code":20003})"}}) {
-        CAPTURE(body);
-        fixture.answer(status, body);
+    for (const auto& one : std::vector<std::pair<long, std::string>>{{401, "{}"},
+                                                                     {500, ""},
+                                                                     {200, ""},
+                                                                     {200, "[]"},
+                                                                     {200, R"({"transactions":[]})"},
+                                                                     {200, R"({"error_code":20003})"}}) {
+        CAPTURE(one.second);
+        fixture.answer(one.first, one.second);
         CHECK(fixture.tranzila.look(fixture.payment).error().code == Errc::io);
     }
     fixture.payment.provider_id.clear();

@@ -388,7 +388,9 @@ TEST_CASE("router: stream_ended connects a call again that broke off while someb
     for (const StreamFate fate : {StreamFate::lost, StreamFate::open}) {  // open: half-open, Twilio noticed first.
         for (std::uint32_t resumes = 0; resumes <= resumes_max; ++resumes) {
             last = LastStream{fate, resumes};
-            const auto [body, log] = ask(in_progress);
+            const auto answer = ask(in_progress);
+            const auto& body = answer.first;
+            const auto& log = answer.second;
             CAPTURE(body);
             if (resumes == resumes_max) {
                 CHECK(is_empty(body));
