@@ -10,7 +10,8 @@
 
 namespace agentlocator::call {
 
-constexpr std::size_t ledger_frames = 512;  // Frames of one call that may be on their way: ten seconds.
+// Frames of one call that may be on their way: forty seconds, for a call whose worker hangs on a machine that is busy.
+constexpr std::size_t ledger_frames = 2048;
 
 struct LedgerCounts {
     std::uint64_t sent = 0;

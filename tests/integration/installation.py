@@ -16,8 +16,10 @@ class Installation:
     """`agentlocator run` with its status."""
 
     def __init__(self, place, workers=4, **settings):
-        # Workers die here far more often than a crash loop would be allowed to.
-        self.environment = {**place, "WS_MODE": "ECHO", "WORKERS": str(workers), "CRASH_LIMIT": "1000", **settings}
+        # Workers die here far more often than a crash loop would be allowed to. And one that gets no processor for two
+        # seconds is no hang: on a machine that is busy with other tests the healthy would be killed, in mid-request.
+        self.environment = {**place, "WS_MODE": "ECHO", "WORKERS": str(workers), "CRASH_LIMIT": "1000",
+                            "HANG_TIMEOUT_MS": "60000", **settings}
         self.port = int(place["PORT"])
         self.count = workers
         self.run_dir = Path(place["AGENTLOCATOR_RUNTIME_DIR"])
@@ -73,7 +75,7 @@ class Installation:
 
         return wait_until(look, lambda: f"not whole: {self.ask()}\n{self.process.output[-4000:]}")
 
-    def load(self, seconds, calls=40, rate=200, arguments=("--expect", "echo")):
+    def load(self, seconds, calls=40, rate=60, arguments=("--expect", "echo")):
         return Process([program("agentlocator"), "call", "--url", f"http://127.0.0.1:{self.port}", "--calls",
                         str(calls), "--rate", str(rate), "--seconds", str(seconds), "--unique", "--json", "--quiet",
                         *map(str, arguments)], env=self.environment)

@@ -100,7 +100,7 @@ def die_while_it_works(farm, folder, stage):
     proved: then all is done again."""
     for number in range(TRIES):
         with Conversation(farm, folder, f"kill-{stage}-{number}", workers=2, AI_GREETING_HE="none",
-                          HANG_TIMEOUT_MS="60000", **{stage: "hang-once"}) as call:
+                          **{stage: "hang-once"}) as call:
             try:
                 judge_kill(farm, call, stage)
             except AssertionError:
