@@ -69,8 +69,8 @@ Result<void> put(Database& database, const CallFact& f) {
     return done(database.query(
         "INSERT INTO calls (call_sid, business_id, from_number, to_number, direction, status, status_rank, stream_sid, "
         "mode, end_reason, started_at, stream_started_at, ended_at, duration_s, frames_in, "
-        "frames_out, end_reason_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) "
+        "frames_out, end_reason_at, stream_rank) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
         "ON CONFLICT (call_sid) DO UPDATE SET "
         "business_id = CASE WHEN calls.business_id = 0 THEN excluded.business_id ELSE calls.business_id END, "
         "from_number = CASE WHEN calls.from_number = '' THEN excluded.from_number ELSE calls.from_number END, "
@@ -95,10 +95,12 @@ Result<void> put(Database& database, const CallFact& f) {
         "calls.duration_s END, "
         "frames_in = CASE WHEN excluded.frames_in > calls.frames_in THEN excluded.frames_in ELSE calls.frames_in END, "
         "frames_out = CASE WHEN excluded.frames_out > calls.frames_out THEN excluded.frames_out ELSE "
-        "calls.frames_out END",
+        "calls.frames_out END, "
+        "stream_rank = CASE WHEN excluded.stream_rank > calls.stream_rank THEN excluded.stream_rank ELSE "
+        "calls.stream_rank END",
         {f.call_sid, *business, phone_key(f.from), phone_key(f.to), f.direction, f.status, call_status_rank(f.status),
          f.stream_sid, f.mode, f.end_reason, f.started_at, f.stream_started_at, f.ended_at, f.duration_s, f.frames_in,
-         f.frames_out, f.end_reason.empty() ? 0 : f.ended_at}));
+         f.frames_out, f.end_reason.empty() ? 0 : f.ended_at, f.stream_rank}));
 }
 
 // A turn or a recording of a call whose own facts have not come yet (or never will): the call is listed all the same.

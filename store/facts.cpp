@@ -17,6 +17,7 @@ void visit(Visit&& on, CallFact& f) {
     on("status", f.status), on("stream_sid", f.stream_sid), on("mode", f.mode), on("end_reason", f.end_reason);
     on("started_at", f.started_at), on("stream_started_at", f.stream_started_at), on("ended_at", f.ended_at);
     on("duration_s", f.duration_s), on("frames_in", f.frames_in), on("frames_out", f.frames_out);
+    on("stream_rank", f.stream_rank);
 }
 template <class Visit>
 void visit(Visit&& on, TurnFact& f) {

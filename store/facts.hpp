@@ -29,6 +29,7 @@ struct CallFact {
     std::int64_t duration_s = 0;  // Twilio's figure.
     std::int64_t frames_in = 0;
     std::int64_t frames_out = 0;
+    std::int64_t stream_rank = 0;  // store/last_stream.hpp; the highest counts.
 };
 
 // One side of one turn. Key: call_sid, turn, speaker. The later `said_at` replaces the earlier: an answer that was cut

@@ -113,6 +113,7 @@ std::vector<Migration> make_migrations() {
         {4, "send limits", {"CREATE TABLE send_limits (name TEXT PRIMARY KEY, due_at BIGINT NOT NULL)"}},
         // Asked for at the beginning of every call.
         {5, "calls of a person", {"CREATE INDEX calls_of_person ON calls (business_id, from_number)"}},
+        {6, "last stream", {"ALTER TABLE calls ADD COLUMN stream_rank BIGINT NOT NULL DEFAULT 0"}},
     };
 }
 

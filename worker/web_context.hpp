@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "common/agent_metrics.hpp"
-#include "common/call_state.hpp"
 #include "common/config.hpp"
 #include "common/http_message.hpp"
 #include "common/message_metrics.hpp"
 #include "common/ws_mode.hpp"
 #include "store/facts.hpp"
+#include "store/last_stream.hpp"
 
 namespace agentlocator {
 
@@ -59,12 +59,6 @@ struct ReadyProblem {
     std::string cause;
 };
 
-// What became of a call's newest stream (worker/call_record).
-struct LastStream {
-    StreamFate fate = StreamFate::open;
-    std::uint32_t resumes = 0;  // How often the call had been connected again before it.
-};
-
 // The store as this worker sees it (store/io/store_writer).
 struct StoreMetrics {
     std::string_view database = "disabled";  // "starting", "ok", "lost", "refused"
@@ -90,8 +84,7 @@ struct WebContext {
     std::int64_t now = 0;             // Wall clock, seconds since 1970: tokens and documents, never intervals.
     std::int64_t now_ms = 0;          // Same clock, for facts.
     std::int64_t started_at = 0;      // Same clock, when the supervisor (or a lone worker) started.
-    // Of a call that had a stream here. Nothing: not known. The store is to be asked next, once a host may answer for
-    // another's calls.
+    // What became of a call's newest stream: of one that had it here (worker/call_record), or as the store knows it.
     std::function<std::optional<LastStream>(std::string_view call_sid)> last_stream{};
     // Called for /readyz and /metrics only, so that the other routes do not pay for the collecting.
     std::function<std::vector<ReadyProblem>()> problems;
@@ -120,6 +113,8 @@ struct RouteResult {
     std::vector<Fact> facts{};       // For the store.
     // Present: `answer` acknowledges the facts and waits until they are durable; this is the answer when they are not.
     std::optional<HttpResponse> unless_stored{};
+    // The call had no stream here: the store may know it, and route() with that answers in place of this.
+    bool ask_store = false;
 };
 
 }  // namespace agentlocator

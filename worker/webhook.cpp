@@ -165,8 +165,8 @@ RouteResult stream_status(const WebRequest& request) {
 namespace {
 
 // Whether the call behind this request broke off, and is to be connected again. `line` says why not, where that is
-// news.
-std::optional<std::uint32_t> next_resume(const WebRequest& request, std::string& line) {
+// news; `ask_store`: it is not known here.
+std::optional<std::uint32_t> next_resume(const WebRequest& request, std::string& line, bool& ask_store) {
     const WebContext& context = request.context;
     const std::string_view call_sid = field(request.fields, "CallSid");
     // Only while somebody holds the line.
@@ -174,17 +174,22 @@ std::optional<std::uint32_t> next_resume(const WebRequest& request, std::string&
         return std::nullopt;
     }
     const auto last = context.last_stream(call_sid);
-    if (!last || last->fate == StreamFate::finished) {
+    if (last && last->fate == StreamFate::finished) {
         return std::nullopt;
     }
     const auto refused = [&](std::string_view reason, std::string_view remedy) {
         line = log_line("resume_refused", {{"call", log_cut(call_sid)}, {"reason", reason}, {"remedy", remedy}});
         return std::nullopt;
     };
-    if (stream_token_required(context.settings) &&
-        check_signature(request.http, request.fields,
-                        signed_url_candidates(request.http, context.settings, context.remote_address),
-                        context.settings) != SignatureVerdict::genuine) {
+    const bool genuine = !stream_token_required(context.settings) ||
+                         check_signature(request.http, request.fields,
+                                         signed_url_candidates(request.http, context.settings, context.remote_address),
+                                         context.settings) == SignatureVerdict::genuine;
+    if (!last) {
+        ask_store = genuine;
+        return std::nullopt;
+    }
+    if (!genuine) {
         return refused("signature", "whoever asked is not Twilio, or PUBLIC_BASE_URL is not what Twilio calls");
     }
     if (last->resumes >= resumes_max) {
@@ -203,13 +208,14 @@ RouteResult stream_ended(const WebRequest& request) {
                                     " stream=" + log_text(field(fields, "StreamSid")) +
                                     " status=" + log_text(either(fields, "Status", "CallStatus"))};
     std::string why_not;
-    const auto resume = next_resume(request, why_not);
+    bool ask_store = false;
+    const auto resume = next_resume(request, why_not, ask_store);
     const auto base = public_base(request.http, context.settings, context.remote_address);
     if (!why_not.empty()) {
         log.push_back(std::move(why_not));
     }
     if (!resume || !base) {
-        return {.answer = xml_reply(empty_document()), .log = std::move(log)};
+        return {.answer = xml_reply(empty_document()), .log = std::move(log), .ask_store = ask_store};
     }
     const std::string token = mint_stream_token(context.settings, context.instance, call_sid, context.now);
     const std::string resume_token =

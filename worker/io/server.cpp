@@ -337,6 +337,11 @@ RouteResult Server::on_request(const HttpRequest& request, HttpPeer& peer) {
         .messages = &slab_.messages};
     auto asked = ask_api(request, peer);
     RouteResult result = asked ? std::move(*asked) : route(request, context);
+    if (result.ask_store) {
+        if (auto later = ask_stream(request, peer)) {
+            result = std::move(*later);
+        }
+    }
     entry_.requests.fetch_add(1, std::memory_order_relaxed);
     tell_store(result, peer);
     if (result.refused) {

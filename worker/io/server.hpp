@@ -83,6 +83,7 @@ private:
     [[nodiscard]] std::optional<RouteResult> ask_api(const HttpRequest& request, HttpPeer& peer);
     [[nodiscard]] std::optional<RouteResult> ask_payments(const HttpRequest& request, std::string& path,
                                                           HttpPeer& peer);
+    [[nodiscard]] std::optional<RouteResult> ask_stream(const HttpRequest& request, HttpPeer& peer);
     void on_api_results(Mailbox<ApiResult>& results);
     void settle(std::uint64_t ticket, bool stored);
     void give_up_waiting(TimePoint now);

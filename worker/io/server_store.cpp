@@ -53,7 +53,8 @@ void Server::tell_store(const CallState& call, bool ended) {
                   .stream_sid = std::string(call.stream_sid.view()),
                   .mode = std::string(to_string(call.mode)),
                   .started_at = opened,
-                  .stream_started_at = opened};
+                  .stream_started_at = opened,
+                  .stream_rank = stream_rank({ended ? call.fate : StreamFate::open, call.resumes})};
     if (ended) {
         fact.end_reason = "close_" + std::to_string(call.close_code);
         fact.ended_at = now;
@@ -111,6 +112,23 @@ std::optional<RouteResult> Server::ask_api(const HttpRequest& request, HttpPeer&
     const std::uint64_t ticket = next_ticket_++;
     if (!api_->ask({.ticket = ticket, .request = request, .path = std::move(path)})) {
         return RouteResult{.answer = api_error(503, "too many requests wait"), .log = {}, .refused = true};
+    }
+    asked_.emplace(ticket, &peer);
+    return RouteResult{.answer = AnswerLater{ticket}};
+}
+
+// Which stream this call had last, another host or what was here before may have told the store. Nothing: it cannot be
+// asked.
+std::optional<RouteResult> Server::ask_stream(const HttpRequest& request, HttpPeer& peer) {
+    if (api_ == nullptr) {
+        return std::nullopt;
+    }
+    const std::uint64_t ticket = next_ticket_++;
+    if (!api_->ask({.ticket = ticket,
+                    .request = request,
+                    .path = {},
+                    .stream_end = StreamEnd{slab_.instance.data(), peer.remote_address()}})) {
+        return std::nullopt;
     }
     asked_.emplace(ticket, &peer);
     return RouteResult{.answer = AnswerLater{ticket}};

@@ -384,7 +384,11 @@ TEST_CASE("router: stream_ended connects a call again that broke off while someb
     };
     const auto is_empty = [](const std::string& body) { return contains(body, "<Response/>"); };
 
-    CHECK(is_empty(ask(in_progress).first));                              // Not a call of ours.
+    CHECK(is_empty(ask(in_progress).first));  // Not a call of ours. The store is asked, for Twilio and for nobody else.
+    CHECK(route(web.signed_post("/webhook/stream_ended", in_progress), web.context).ask_store);
+    CHECK_FALSE(route(WebFixture::post("/webhook/stream_ended", in_progress), web.context).ask_store);
+    CHECK_FALSE(
+        route(web.signed_post("/webhook/stream_ended", "CallSid=CA1&CallStatus=completed"), web.context).ask_store);
     for (const StreamFate fate : {StreamFate::lost, StreamFate::open}) {  // open: half-open, Twilio noticed first.
         for (std::uint32_t resumes = 0; resumes <= resumes_max; ++resumes) {
             last = LastStream{fate, resumes};
@@ -417,4 +421,5 @@ TEST_CASE("router: stream_ended connects a call again that broke off while someb
     CHECK(contains(log.back(), "event=resume_refused call=CA1 reason=signature"));
     last = LastStream{StreamFate::finished, 0};
     CHECK(is_empty(ask(in_progress).first));
+    CHECK_FALSE(route(web.signed_post("/webhook/stream_ended", in_progress), web.context).ask_store);
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 
@@ -13,6 +14,7 @@
 #include "worker/api/api_reply.hpp"
 #include "worker/api/bridge_api.hpp"
 #include "worker/api/io/http_call.hpp"
+#include "worker/router.hpp"
 
 namespace agentlocator {
 namespace {
@@ -92,7 +94,14 @@ void ApiThread::run() {
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
     ::pthread_setname_np(::pthread_self(), "api");
     while (!stopping_.load()) {
-        const auto batch = questions_.take();
+        auto batch = questions_.take();
+        const bool none = batch.empty();
+        for (ApiQuestion& question : batch) {
+            if (question.stream_end) {
+                stream_ends_.push_back({std::move(question), Clock::now()});
+            }
+        }
+        std::erase_if(batch, [](const ApiQuestion& question) { return question.stream_end.has_value(); });
         for (const bool with_database : {false, true}) {
             for (const ApiQuestion& question : batch) {
                 if (api_needs_database(question.request, question.path) == with_database) {
@@ -100,10 +109,46 @@ void ApiThread::run() {
                 }
             }
         }
-        if (batch.empty()) {
-            questions_.wait(std::chrono::seconds(60));
+        answer_stream_ends();
+        if (none) {
+            questions_.wait(stream_ends_.empty() ? std::chrono::seconds(60) : ask_again);
         }
     }
+}
+
+void ApiThread::answer_stream_ends() {
+    std::erase_if(stream_ends_, [this](const Waiting& one) {
+        static const BuildInfo no_build;  // Not part of this answer.
+        const ApiQuestion& question = one.question;
+        bool settled = true;
+        const WebContext context{.settings = settings_,
+                                 .build = no_build,
+                                 .instance = question.stream_end->instance,
+                                 .worker = {},
+                                 .remote_address = question.stream_end->remote_address,
+                                 .now = wall_ms() / 1000,
+                                 .now_ms = wall_ms(),
+                                 .last_stream =
+                                     [&](std::string_view call_sid) {
+                                         const auto last = last_stream(call_sid);
+                                         settled = is_last_word(last, Clock::now() - one.asked_at);
+                                         return last;
+                                     },
+                                 .problems = {},
+                                 .metrics = {}};
+        ApiResult result{question.ticket, route(question.request, context)};
+        if (settled) {
+            static_cast<void>(results_.push(result));
+        }
+        return settled;
+    });
+}
+
+std::optional<LastStream> ApiThread::last_stream(std::string_view call_sid) {
+    Database* const open = database();
+    const auto found = open == nullptr ? Result<std::optional<LastStream>>(std::nullopt)
+                                       : find_last_stream(*open, std::string(call_sid));
+    return found ? *found : std::nullopt;
 }
 
 Database* ApiThread::database() {

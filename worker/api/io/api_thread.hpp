@@ -2,9 +2,14 @@
 // The threads that answer /api: one may ask the database, and so may wait; the other asks the WhatsApp bridge, which
 // may take as long as WhatsApp does. Requests come and answers go by mailbox; the media thread only parses and passes
 // on. A request that needs no database never stands behind one that does, within one batch.
+//
+// Twilio's question what to do with a call whose stream ended comes here, too, when no worker of this host carried it.
+// A stream without a known end is asked for again until that is the last word (store/last_stream.hpp).
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/config.hpp"
 #include "common/io/mailbox.hpp"
@@ -13,10 +18,16 @@
 
 namespace agentlocator {
 
+// What /webhook/stream_ended is answered from, beside the store.
+struct StreamEnd {
+    std::string instance;
+    std::string remote_address;
+};
 struct ApiQuestion {
     std::uint64_t ticket = 0;
     HttpRequest request;
     std::string path;  // As it is matched.
+    std::optional<StreamEnd> stream_end{};
 };
 struct ApiResult {
     std::uint64_t ticket = 0;
@@ -28,6 +39,7 @@ public:
     static constexpr std::size_t questions_max = 256;        // More wait in nobody's memory: 503.
     static constexpr std::size_t bridge_questions_max = 16;  // People who pair a phone, or look whether it is paired.
     static constexpr auto bridge_patience = std::chrono::seconds(25);  // A pairing code comes from WhatsApp.
+    static constexpr Duration ask_again = std::chrono::milliseconds(200);
 
     ApiThread(Settings settings, DatabaseAddress database);
     ~ApiThread();
@@ -43,6 +55,8 @@ private:
     void run_bridge();
     [[nodiscard]] HttpResponse answer_by_bridge(const ApiQuestion& question) const;
     void answer(const ApiQuestion& question, bool with_database);
+    void answer_stream_ends();
+    [[nodiscard]] std::optional<LastStream> last_stream(std::string_view call_sid);
     [[nodiscard]] Database* database();
 
     const Settings settings_;
@@ -53,6 +67,11 @@ private:
     std::atomic<bool> stopping_{false};
     std::unique_ptr<Database> database_;
     TimePoint open_again_{};
+    struct Waiting {
+        ApiQuestion question;
+        TimePoint asked_at;
+    };
+    std::vector<Waiting> stream_ends_;
     std::thread thread_;
     std::thread bridge_thread_;
 };
