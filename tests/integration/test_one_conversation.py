@@ -120,18 +120,19 @@ def test_the_dialogue_without_a_model_does_not_ask_again_what_was_written(farm, 
     with Installation(place, workers=1, WS_MODE="AI", AGENT_LANGUAGE="en-US", ENABLE_SPEECH_HELPER="true",
                       DIALOGUE_FILE=str(short_dialogue(folder)), **whatsapp(farm)) as installation:
         wait_until(lambda: "event=recogniser_ready" in installation.process.output, "no recogniser")
-        for number, (text, answer) in enumerate([("hello", SAY["intent"]), ("buy", SAY["property_type"]), ("a flat", SAY["city"]),
-                                                 ("Haifa", "Call you?")], 1):
+        for number, (text, answer) in enumerate([("buy", SAY["property_type"]), ("a flat", SAY["city"]), ("Haifa", "Call you?")], 1):
             assert answer in write(installation, text, number)
         with MediaClient(installation.port) as client:
             client.begin(parameters={"from": CALLER, "to": CALLED})
             caller = Telephone(client)
-            assert caller.listen(whole=True)
+            assert caller.listen(whole=False)
             installation.process.wait_for("event=caller_known")
-            for key in "111":  # The wish is asked; kind and place are known; the number; all of it is right.
-                caller.press(key)
-                if not caller.listen(whole=True):
-                    break
+            for _ in range(2):  # The wish is asked; kind and place are known; the number.
+                caller.press("1")
+                assert caller.listen(whole=False)
+            caller.press("1")  # All of it is right.
+            while caller.listen(whole=True):
+                pass
         installation.process.wait_for("event=conversation_ended .*lead=true")
 
         def lead():
@@ -143,8 +144,8 @@ def test_the_dialogue_without_a_model_does_not_ask_again_what_was_written(farm, 
             "intent": "buy", "property_type": "apartment", "area": "Haifa"}
         show = json.loads(installation.command("calls", "show", CALL, "--json"))
         spoken = " ".join(turn["text"] for turn in show["turns"] if turn["speaker"] == "agent")
-        assert SAY["known"] in spoken and "Haifa" in spoken
-        assert SAY["property_type"] not in spoken and SAY["city"] not in spoken
+        assert "Goodbye." in spoken  # He did not hear the rest to its end, but its beginnings.
+        assert "Which" not in spoken and "Where" not in spoken, spoken
 
 
 class Written:
@@ -193,6 +194,8 @@ def test_a_voice_note_is_understood_and_what_cannot_be_is_asked_for_once(farm, f
         said = [(message["role"], message["content"]) for message in told[1:]]
         assert ("user", HEARD) in said and ("user", "[voice note]") in said and ("user", "[picture]") in said
         assert said[-1] == ("user", "המטבח שלנו")
+        # An answer is counted when it is in the store, so it may be seen there before; its time is counted last.
+        wait_until(lambda: worker.metrics()["agentlocator_message_answer_seconds_count"] == 3, worker.metrics, interval=0.2)
         counted = worker.metrics()
         assert counted["agentlocator_messages_received_total"] == 4
         assert counted['agentlocator_messages_answered_total{by="model"}'] == 2
@@ -200,4 +203,3 @@ def test_a_voice_note_is_understood_and_what_cannot_be_is_asked_for_once(farm, f
         assert counted['agentlocator_messages_ignored_total{reason="asked_already"}'] == 1
         assert counted['agentlocator_voice_notes_total{result="understood"}'] == 1
         assert counted['agentlocator_voice_notes_total{result="asked_for_text"}'] == 1
-        assert counted["agentlocator_message_answer_seconds_count"] == 3
