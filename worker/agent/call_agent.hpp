@@ -77,6 +77,7 @@ private:
     enum class Leaving : std::uint8_t { no, waiting_heard, transferring, hung_up };
 
     struct Answer {
+        Answer() {}  // Not defaulted: clang 14 cannot see such a one from std::optional inside this class.
         std::uint32_t turn = 0;
         bool complete = false;  // No more sentences will be added.
         After after = After::listen;
