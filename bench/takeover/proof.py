@@ -3,6 +3,7 @@
 
     cmake --preset release -DAGENTLOCATOR_TESTS=OFF && cmake --build --preset release
     AGENTLOCATOR_BIN=build/release/bin bench/takeover/proof.py --seconds 600            # everything at once
+    AGENTLOCATOR_BIN=build/release/bin bench/takeover/proof.py --each --seconds 600     # each alone, then at once: a table
     AGENTLOCATOR_BIN=build/release/bin bench/takeover/proof.py --only kill --seconds 60
     AGENTLOCATOR_BIN=build/release/bin bench/takeover/proof.py --only kill --workers 1 --calls 20 --seconds 60
 
@@ -32,6 +33,9 @@ from installation import survived  # noqa: E402
 from test_upgrade import Upgradable  # noqa: E402
 
 DISTURBANCES = ("kill", "rolling", "supervisor", "upgrade")
+NAMES = {"kill": "workers killed", "rolling": "rolling restarts", "supervisor": "supervisors killed", "upgrade": "upgrades"}
+WRONG = ("lost", "repeated", "reordered", "corrupt")
+RETRY = 0.2
 SETTLED = ("done", "failed", "returned", "idle")
 
 
@@ -52,8 +56,10 @@ class Disturber:
             time.sleep(max(0.0, min(due[kind], end) - time.monotonic()))
             if time.monotonic() >= end:
                 break
+            before = self.done[kind]
             getattr(self, kind)()
-            due[kind] = time.monotonic() + self.pause(kind)
+            # What could not be done just now, because another thing was, is tried again soon.
+            due[kind] = time.monotonic() + (self.pause(kind) if self.done[kind] > before else RETRY)
 
     def pause(self, kind):
         return self.chance.uniform(*{"kill": (0.3, 2), "rolling": (1, 3), "supervisor": (4, 10), "upgrade": (3, 8)}[kind])
@@ -117,15 +123,8 @@ def load(installation, calls, seconds, meanwhile=None):
         return json.loads(running.output[running.output.index("{"):])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--only", choices=DISTURBANCES, action="append", help="may be given more than once")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    kinds = options.only or list(DISTURBANCES)
+def prove(options, kinds, seconds):
+    """One installation of its own, disturbed in these ways: what came of it, and whether nothing was lost."""
     with tempfile.TemporaryDirectory(prefix="al-", dir="/tmp") as name:
         folder = Path(name)
         place = support.clean_environment(
@@ -134,31 +133,62 @@ def main():
         with Upgradable(place, folder, options.workers) as installation:
             load(installation, 5, 1)  # Everything has been touched once.
             before = footprint(installation)
-            calm = load(installation, options.calls, max(5, options.seconds / 10))
+            calm = load(installation, options.calls, max(5, seconds / 10))
             disturber = Disturber(installation, kinds, options.seed)
-            rough = load(installation, options.calls, options.seconds, disturber.run)
-            support.wait_until(lambda: installation.ask()["calls"]["live"] == 0 and
-                               len(installation.serving()) == options.workers, "quiet again")
+            rough = load(installation, options.calls, seconds, disturber.run)
+            status = support.wait_until(lambda: (lambda s: s if s["calls"]["live"] == 0 else None)(installation.whole()),
+                                        "quiet again")
             after = footprint(installation)
-            status = installation.ask()
-            frames = rough["frames"]
-            latency, calm_latency = frames["latency_ms"], calm["frames"]["latency_ms"]
-            result = {
-                "calls": options.calls, "workers": options.workers, "seconds": options.seconds, "seed": options.seed,
-                "done": {kind: disturber.done[kind] for kind in kinds},
-                "calls_healthy": rough["calls_healthy"], "violations": rough["violations"],
-                "frames": {name: frames[name] for name in ("sent", "lost", "repeated", "reordered", "corrupt")},
-                "calls_resumed": status["calls"]["resumed"], "calls_lost": status["calls"]["lost"],
-                "latency_ms": latency, "calm_latency_ms": calm_latency,
-                "extra_p999_ms": round(latency["p999"] - calm_latency["p999"], 3),
-                "before": before, "after": after,
-            }
-            print(json.dumps(result, indent=1))
-            exact = all(frames[name] == 0 for name in ("lost", "repeated", "reordered", "corrupt"))
-            # The heap keeps a little of what it once needed; a leak of a kilobyte a take-over would show.
-            leak = (after["descriptors"] > before["descriptors"] + 2 or
-                    after["supervisor_kb"] > before["supervisor_kb"] + 4096)
-            return 0 if exact and survived(rough) and not leak else 1
+    frames = rough["frames"]
+    latency, calm_latency = frames["latency_ms"], calm["frames"]["latency_ms"]
+    result = {
+        "calls": options.calls, "workers": options.workers, "seconds": seconds, "seed": options.seed,
+        "done": {kind: disturber.done[kind] for kind in kinds},
+        "calls_healthy": rough["calls_healthy"], "violations": rough["violations"],
+        "frames": {name: frames[name] for name in ("sent", *WRONG)},
+        "calls_resumed": status["calls"]["resumed"], "calls_lost": status["calls"]["lost"],
+        "latency_ms": latency, "calm_latency_ms": calm_latency,
+        "extra_p999_ms": round(latency["p999"] - calm_latency["p999"], 3),
+        "before": before, "after": after,
+    }
+    # The heap keeps a little of what it once needed; a leak of a kilobyte a take-over would show.
+    leak = (after["descriptors"] > before["descriptors"] + 2 or after["supervisor_kb"] > before["supervisor_kb"] + 4096)
+    result["whole"] = all(frames[name] == 0 for name in WRONG) and survived(rough) and not leak
+    return result
+
+
+def row(name, result):
+    frames, latency = result["frames"], result["latency_ms"]
+    harm = ", ".join(f"{count} {NAMES[kind]}" for kind, count in result["done"].items())
+    return (f"| {name} | {harm} | {result['calls_healthy']} of {result['calls']} | {result['calls_lost']} | "
+            f"{frames['sent']} | {', '.join(str(frames[each]) for each in WRONG)} | "
+            f"{latency['p50']:.1f}, {latency['p999']:.1f}, {latency['max']:.1f} | {result['extra_p999_ms']:.1f} | "
+            f"{'yes' if result['whole'] else 'NO'} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--only", choices=DISTURBANCES, action="append", help="may be given more than once")
+    parser.add_argument("--each", action="store_true", help="each harm alone, then all at once; prints a table")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if not options.each:
+        result = prove(options, options.only or list(DISTURBANCES), options.seconds)
+        print(json.dumps(result, indent=1))
+        return 0 if result["whole"] else 1
+    print("| run | harm done | calls healthy | calls lost | frames sent | lost, repeated, reordered, changed | "
+          "p50, p99.9, max ms | extra p99.9 ms | whole |\n|---|---|---|---|---|---|---|---|---|", flush=True)
+    whole = True
+    for name, kinds in (*((kind, [kind]) for kind in DISTURBANCES), ("everything at once", list(DISTURBANCES))):
+        result = prove(options, kinds, options.seconds)
+        print(row(name, result), flush=True)
+        if not result["whole"]:
+            print(json.dumps(result, indent=1), file=sys.stderr, flush=True)
+        whole = whole and result["whole"]
+    return 0 if whole else 1
 
 
 if __name__ == "__main__":
