@@ -36,6 +36,7 @@ def folder():
     """A private folder for one test, with a short path."""
     with support.private_folder() as path:
         yield path
+        support.assert_nothing_runs_in(path)
 
 
 @pytest.fixture

@@ -209,6 +209,27 @@ def private_folder():
         shutil.rmtree(path, ignore_errors=True)
 
 
+def running_in(folder):
+    """{pid: command line} of the processes of the installation in `folder`, whoever their parent is by now."""
+    mark = f"AGENTLOCATOR_RUNTIME_DIR={folder}/".encode()
+    found = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and is_alive(entry.name) and b"\0" + mark in b"\0" + (entry / "environ").read_bytes():
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return found
+
+
+def assert_nothing_runs_in(folder):
+    """A test ends what it started. What it forgot is ended here, and told."""
+    try:
+        wait_until(lambda: not running_in(folder), lambda: f"left behind: {running_in(folder)}", seconds=10)
+    finally:
+        for pid in running_in(folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def installation_environment(folder):
     """The environment of an installation of its own: lock, runtime files, data and port apart from every other."""
     return clean_environment(

@@ -211,6 +211,7 @@ def test_crash_takes_its_own_leftovers_along_and_no_others(place, folder):
         wait_until(lambda: not is_alive(left[1]), "the leftover of worker 1 lives")
         supervisor.wait_serving(1)
         assert is_alive(left[2])
+        assert supervisor.stop() == 0 and not is_alive(left[2])
 
 
 def test_child_that_writes_without_pause_starves_nobody(place, folder):
