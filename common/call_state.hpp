@@ -81,7 +81,9 @@ struct VadState {
     std::uint32_t frames = 0;  // Taken in so far.
     std::array<std::uint8_t, 2> tone_peaks{};
     std::uint8_t tone_frames = 0;
-    bool in_speech = false;  // The last frame was voice.
+    bool in_speech = false;     // The last frame was voice.
+    std::uint8_t unvoiced = 0;  // Frames since the last that was; 255 or more.
+    float tonality = 0;         // How much the lines of the spectrum stay where they are, as music's do: 0 to 1.
 };
 
 // The end pointer: is the caller speaking?

@@ -19,9 +19,12 @@ inline constexpr std::uint32_t vad_band_window = 255;   // Frames, 5.1 s: the co
 inline constexpr std::uint32_t vad_level_window = 435;  // 8.7 s.
 inline constexpr std::size_t vad_band_bins = 80;        // 1.25 dB each.
 inline constexpr std::size_t vad_level_bins = 200;      // 0.5 dB each.
+inline constexpr std::uint32_t vad_line_window = 4;  // 80 ms: no vowel of speech keeps its harmonics in place so long.
+inline constexpr std::size_t vad_line_words = 3;     // 96 bins, one bit each.
 struct VadMemory {
     std::array<std::array<std::uint8_t, vad_bands>, vad_band_window + 1> band_history;
     std::array<std::uint8_t, vad_level_window + 1> level_history;
+    std::array<std::array<std::uint32_t, vad_line_words>, vad_line_window + 1> line_history;
     std::array<std::array<std::uint8_t, vad_band_bins>, vad_bands> band_counts;
     std::array<std::uint16_t, vad_level_bins> level_counts;
     std::atomic<std::uint32_t> counts_of;  // Frames counted, plus one; 0: the counts are not to be trusted.

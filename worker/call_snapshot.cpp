@@ -100,11 +100,13 @@ void visit_conversation(State& s, Visit& visit) {
     visit(47, s.remembered);
     visit(48, s.service_us);
     visit(49, s.waited_ms);
+    visit(50, s.vad.unvoiced);
+    // vad.tonality is not carried: no whole number, and heard anew in 0.1 s.
 }
 // A field that was added above must be visited; then these are the sizes to compare with.
-static_assert(sizeof(ConversationState) == 312 && sizeof(FrameState) == 32 && sizeof(SendState) == 16);
+static_assert(sizeof(ConversationState) == 320 && sizeof(FrameState) == 32 && sizeof(SendState) == 16);
 #ifndef AGENTLOCATOR_OTHER_LAYOUT
-static_assert(sizeof(CallState) == 544);
+static_assert(sizeof(CallState) == 552);
 #endif
 
 template <class State>

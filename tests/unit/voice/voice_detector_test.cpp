@@ -130,6 +130,41 @@ TEST_CASE("voice_detector: a jump of the background ends as one false start of a
     }
 }
 
+TEST_CASE("voice_detector: a louder note of music is no voice; over the same music a voice is found") {
+    const auto chord = [](double seconds, double hertz, double dbfs) {
+        Signal sum = sine(seconds, hertz, dbfs);
+        for (const double interval : {1.25, 1.5, 2.0, 2.5, 3.0, 3.75, 4.5, 5.0, 6.0, 7.5}) {
+            sum = std::move(sum) + sine(seconds, hertz * interval, dbfs);
+        }
+        return sum;
+    };
+    const auto music = [&](double quiet, double loud) {
+        Signal out;
+        for (int bar = 0; bar < 4; ++bar) {
+            out = then(then(std::move(out), chord(1, 330, quiet)), chord(0.24, 392, loud));
+        }
+        return out;
+    };
+    Ear ear;
+    const auto frames = ear.run(music(-50, -43));  // One line is 10 dB fainter than the eleven of them.
+    CHECK(voiced(frames, 0, frames.size()) == 0);
+    CHECK(ear.state.tonality > 0.15F);
+
+    Ear noise;  // The same steps of a noise are found: it is the lines that make the difference.
+    Signal steps;
+    for (int bar = 0; bar < 4; ++bar) {
+        steps = then(then(std::move(steps), white(1, -40)), white(0.24, -33));
+    }
+    const auto louder = noise.run(steps);
+    CHECK(voiced(louder, 0, louder.size()) > 8);
+    CHECK(noise.state.tonality < 0.05F);
+
+    Ear over;
+    const auto spoken = over.run(then(music(-50, -43), music(-50, -43) + voice(4.96, -24)));
+    CHECK(voiced(spoken, 0, 248) == 0);
+    CHECK(voiced(spoken, 248, 496) > 60);
+}
+
 TEST_CASE("voice_detector: fainter than the least level is no voice on any line") {
     CHECK(voiced(Ear{}.run(then(white(4, -80), voice(3, -60))), 0, 340) == 0);
 }
