@@ -133,7 +133,10 @@ def judge_kill(farm, call, stage):
     wait_until(lambda: not killer.is_alive() or call.phone.say(line_noise(5)), call.output, 2 * PATIENCE)
     call.hear()
     call.leave()
-    assert tuple(len(requests(of)) for of, _ in SERVICES.values()) == asked, call.output()
+    counts = {name: len(requests(of)) for name, (of, _) in SERVICES.items()}
+    if stage == "voice":  # It begins with the answer's first sentence: while more of it comes, the model is asked again.
+        assert counts.pop("model") in (1, 2), call.output()
+    assert counts == {name: count for name, count in zip(SERVICES, asked) if name in counts}, call.output()
     if stage == "recogniser":
         first, again = requests(path)
         assert first["bytes"] == again["bytes"], "another utterance"

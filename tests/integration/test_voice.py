@@ -163,7 +163,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing_of_the_greeting_that_is_h
 
     # The greeting, in which it is killed, sample for sample; silence between sentences is a matter of timing, and so is
     # what the agent, who has no voice here, apologises for next.
-    greeting = 26_000
+    greeting = 25_000
     spoken = [whole(kill).replace(b"\xff", b"")[:greeting] for kill in (True, False)]
     assert len(spoken[0]) == greeting
     assert spoken[0] == spoken[1]
