@@ -15,6 +15,7 @@ const POLL_MS = 500;
 const USAGE = `usage: agentlocator whatsapp status            what the link to WhatsApp is like
        agentlocator whatsapp pair              link a phone: shows a QR code until it is scanned
        agentlocator whatsapp pair --code PHONE link a phone by eight characters typed on it
+       agentlocator whatsapp pair --cancel     end a pairing that runs
        agentlocator whatsapp qr                show the QR code of a pairing that runs, once
        agentlocator whatsapp logout --yes      unlink the phone and forget its keys
 `;
@@ -55,10 +56,18 @@ function client({ host, port, secret }) {
     });
 }
 
+// What the bridge's messages name as requests, in the words of whoever types commands.
+const COMMANDS = {
+  'POST /v1/session/pair': '`agentlocator whatsapp pair`',
+  'DELETE /v1/session/pair': '`agentlocator whatsapp pair --cancel`',
+  'POST /v1/session/logout': '`agentlocator whatsapp logout --yes`',
+};
+const inCommands = (message) => message.replace(/[A-Z]+ \/v1\/session\/[a-z]+/g, (request) => COMMANDS[request] ?? request);
+
 const checked = (answer) =>
   answer.status < 300 ? answer.body : fail(answer.status === 401 ? EXIT.badConfig : EXIT.failed, explained(answer));
 const explained = ({ status, body }) =>
-  status === 401 ? "the bridge does not accept our secret; is this the same user and settings as the supervisor's?" : body.error.message;
+  status === 401 ? "the bridge does not accept our secret; is this the same user and settings as the supervisor's?" : inCommands(body.error.message);
 
 async function status(ask) {
   const session = checked(await ask('GET', '/v1/session'));
@@ -112,7 +121,11 @@ async function pairByQr(ask) {
 }
 
 async function pairByCode(ask, phone) {
-  const { code } = checked(await ask('POST', '/v1/session/pair', { method: 'code', phone }));
+  const answer = await ask('POST', '/v1/session/pair', { method: 'code', phone });
+  if (answer.status === 400) {
+    fail(EXIT.usage, `${phone} is no number with its country code, such as 972541234567`);
+  }
+  const { code } = checked(answer);
   print(`${STEPS} > Link with phone number instead, and type:\n\n    ${code.slice(0, 4)}-${code.slice(4)}\n\n`);
   while (!(await isSettled(ask))) {
     await sleep(POLL_MS);
@@ -153,6 +166,9 @@ async function main([command = 'status', ...rest]) {
     await pairByQr(ask);
   } else if (command === 'pair' && rest[0] === '--code' && rest.length === 2) {
     await pairByCode(ask, rest[1]);
+  } else if (words === 'pair --cancel') {
+    const { cancelled } = checked(await ask('DELETE', '/v1/session/pair'));
+    print(cancelled ? 'The pairing is ended.\n' : 'No pairing runs.\n');
   } else if (words === 'qr') {
     draw(checked(await ask('GET', '/v1/session/qr')).qr);
   } else if (words === 'logout --yes') {

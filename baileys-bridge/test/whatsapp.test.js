@@ -52,10 +52,26 @@ test('whatsapp: pairs by code; a refusal, a wrong secret and an absent bridge ha
   const [, first, second] = await until('a code is shown', () => run.output.match(/([0-9A-Z]{4})-([0-9A-Z]{4})/));
   await server.enterCode(first + second, ACCOUNT);
   assert.equal((await run.ended).code, 0);
-  assert.equal((await whatsapp(t, bridge, 'pair').ended).code, 1, 'linked already');
+  const again = await whatsapp(t, bridge, 'pair').ended;
+  assert.deepEqual(again, { code: 1, output: 'already linked; `agentlocator whatsapp logout --yes` first\n' });
   assert.equal((await whatsapp(t, { port: bridge.port, secret: 'x'.repeat(20) }, 'status').ended).code, 78);
   assert.equal((await whatsapp(t, { port: 1 }, 'status').ended).code, 69);
   assert.equal((await whatsapp(t, bridge, 'dance').ended).code, 64);
+});
+
+test('whatsapp: a pairing that runs can be ended; what is wrong is said in commands', async (t) => {
+  const server = await fakeWhatsApp(t);
+  const bridge = await readyBridge(t, { server });
+  const ended = async (...words) => (({ code, output }) => [code, output])(await whatsapp(t, bridge, ...words).ended);
+  assert.deepEqual(await ended('qr'), [1, 'there is no QR code; `agentlocator whatsapp pair` asks for one\n']);
+  assert.deepEqual(await ended('pair', '--code', '050-1'), [64, '050-1 is no number with its country code, such as 972541234567\n']);
+  assert.deepEqual(await ended('pair', '--cancel'), [0, 'No pairing runs.\n']);
+  const code = whatsapp(t, bridge, 'pair', '--code', '972500000001');
+  await until('a code is shown', () => /[0-9A-Z]{4}-[0-9A-Z]{4}/.test(code.output));
+  const [refused, why] = await ended('pair');
+  assert.deepEqual([refused, why], [1, 'another pairing runs; `agentlocator whatsapp pair --cancel` ends it\n']);
+  assert.deepEqual(await ended('pair', '--cancel'), [0, 'The pairing is ended.\n']);
+  assert.equal((await code.ended).code, 1, 'it says that it was not linked');
 });
 
 test('qr: a code is the one other encoders make', () => {
