@@ -99,8 +99,11 @@ void ProgramCheck::clear() {
         output_.reset();
     }
     if (process_.pid > 0) {
-        // It has closed its output or is too late: either way nothing more is wanted of it. SIGCHLD reaps it.
-        signal_child(process_.pid, process_.pidfd.get(), SIGKILL);
+        // It has closed its output or is too late: either way nothing more is wanted of it, nor of what it started.
+        // SIGCHLD reaps it; until then the group's number is nobody else's.
+        if (signal_child(process_.pid, process_.pidfd.get(), SIGKILL)) {
+            ::kill(-process_.pid, SIGKILL);
+        }
         process_ = {};
     }
 }
