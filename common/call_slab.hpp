@@ -38,10 +38,10 @@ inline constexpr std::size_t send_ring_bytes = 131'072;  // Holds the answer to 
 static_assert((send_ring_bytes & (send_ring_bytes - 1)) == 0);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-// A call is poison, and closed with 1011, when this many workers in a row died of it. Taking over is our own arithmetic
-// and looks at no payload, so it gets more patience.
+// A call is poison, and closed with 1011, when this many workers in a row died of it. A worker that somebody killed had
+// some call in hand by chance, and taking over is our own arithmetic and looks at no payload: both get more patience.
 inline constexpr std::uint32_t deaths_max = 2;
-inline constexpr std::uint32_t adoption_deaths_max = 5;
+inline constexpr std::uint32_t excused_deaths_max = 5;
 
 inline constexpr std::uint32_t no_slot = 0xffff'ffffU;
 inline constexpr std::uint32_t no_worker = 0;  // SlotEntry::owner holds the worker's entry index + 1.
@@ -81,7 +81,7 @@ struct alignas(64) SlotEntry {
     std::atomic<std::uint8_t> region{0};            // Which region holds the slot's memory.
     std::atomic<std::uint64_t> call{0};             // Serial number of the call, never reused; 0 when free.
     std::atomic<std::uint32_t> deaths{0};           // Workers that died in a row handling this slot's bytes.
-    std::atomic<std::uint32_t> adoption_deaths{0};  // Workers that died in a row while taking this slot over.
+    std::atomic<std::uint32_t> excused_deaths{0};   // The same, of workers that were killed, or were taking it over.
     std::atomic<std::uint32_t> moves{0};            // Take-overs and hand-overs so far.
     // A freed slot is kept a while, for stream_ended to ask what became of the call (worker/call_record).
     std::atomic<std::uint32_t> ended_s{0};  // Steady clock, whole seconds; 0: not known, or never used.

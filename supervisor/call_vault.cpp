@@ -45,9 +45,9 @@ void CallVault::on_leaving(std::uint32_t worker, VaultCommands& out) {
     }
 }
 
-bool CallVault::on_died(std::uint32_t worker, VaultCommands& out) {
+bool CallVault::on_died(std::uint32_t worker, Death death, VaultCommands& out) {
     workers_.erase(worker);
-    const bool blamed = count_death(worker);
+    const bool blamed = count_death(worker, death);
     for (auto& [slot, call] : calls_) {
         if (call.worker != worker || call.state == State::waiting) {
             continue;
@@ -147,7 +147,7 @@ void CallVault::place(std::uint32_t slot, Call& call, VaultCommands& out) {
     entry.moves.fetch_add(1);
     ControlPacket packet = make_packet(PacketType::adopt, slot, call.call);
     packet.arg = call.source;
-    if (entry.deaths.load() >= deaths_max || entry.adoption_deaths.load() >= adoption_deaths_max) {
+    if (entry.deaths.load() >= deaths_max || entry.excused_deaths.load() >= excused_deaths_max) {
         packet.flags |= packet_flag_poison;
         slab_.poisoned.fetch_add(std::exchange(call.poisoned, true) ? 0 : 1);
     }
@@ -277,7 +277,7 @@ std::uint64_t CallVault::call_in(std::uint32_t slot) const {
 void CallVault::finish_restore(const std::function<void(std::uint32_t slot)>& lost, VaultCommands& out) {
     for (std::uint32_t worker = 0; worker < worker_entries_max; ++worker) {
         if (slab_.workers[worker].seat.load() != 0 && !workers_.contains(worker)) {
-            (void)count_death(worker);
+            (void)count_death(worker, Death::killed);
             slab_.workers[worker].calls.store(0);
         }
     }
@@ -323,14 +323,15 @@ void CallVault::free_unannounced(std::uint32_t worker) {
     }
 }
 
-bool CallVault::count_death(std::uint32_t worker) {
+bool CallVault::count_death(std::uint32_t worker, Death death) {
     const std::uint32_t in_hand = slab_.workers[worker].slot_in_hand.load();
     const std::uint32_t adopting = slab_.workers[worker].slot_adopting.load();
     if (in_hand < call_slots_max) {
-        slab_.directory[in_hand].deaths.fetch_add(1);
+        SlotEntry& entry = slab_.directory[in_hand];
+        (death == Death::of_itself ? entry.deaths : entry.excused_deaths).fetch_add(1);
     }
     if (adopting < call_slots_max) {
-        slab_.directory[adopting].adoption_deaths.fetch_add(1);
+        slab_.directory[adopting].excused_deaths.fetch_add(1);
     }
     return in_hand < call_slots_max;
 }

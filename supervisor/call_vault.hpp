@@ -46,6 +46,10 @@ struct CallReport {
     bool released = false;  // It gave the call up and still keeps the socket; somebody else may serve it.
 };
 
+// of_itself: it crashed, hung or ended, which may be the fault of the call it had in hand. killed: by somebody else's
+// SIGKILL, or nobody knows how.
+enum class Death : std::uint8_t { of_itself, killed };
+
 class CallVault {
 public:
     // Reads who died of what from the slab, writes owners, frees what a dead worker claimed and never announced.
@@ -56,7 +60,7 @@ public:
     void on_leaving(std::uint32_t worker, VaultCommands& out);
     // Whatever it had sent before must have been handed in first.
     // True: it died with a call in hand, which is blamed for it.
-    bool on_died(std::uint32_t worker, VaultCommands& out);
+    bool on_died(std::uint32_t worker, Death death, VaultCommands& out);
     // Packets of workers: call_opened, call_released, call_adopted, call_closed. Others are ignored.
     void on_packet(std::uint32_t worker, const ControlPacket& packet, VaultCommands& out);
 
@@ -114,7 +118,7 @@ private:
     void lose(std::uint32_t slot);
     void part(std::uint32_t slot, Call& call, VaultCommands& out);
     void free_unannounced(std::uint32_t worker);
-    bool count_death(std::uint32_t worker);
+    bool count_death(std::uint32_t worker, Death death);
     // The living worker with the fewest calls; those that leave only when nobody stays. no_slot: nobody.
     [[nodiscard]] std::uint32_t lightest() const;
     // The same among those who can go on with the call in `slot`.

@@ -1,5 +1,6 @@
 #include "supervisor/exit_cause.hpp"
 
+#include <csignal>
 #include <cstring>
 
 #include "common/exit_code.hpp"
@@ -55,6 +56,11 @@ std::string describe_exit(const ExitFacts& facts) {
         text += code_text(facts.code.value_or(0));
     }
     return text + (facts.core ? ", core dumped" : "") + (facts.call_in_hand ? ", with a call in hand" : "");
+}
+
+Death death_of(const ExitFacts& facts) {
+    const bool killed = facts.unknown || facts.signal == SIGKILL;
+    return killed && !facts.hung ? Death::killed : Death::of_itself;
 }
 
 ExitKind exit_kind(const ExitFacts& facts, bool is_bridge) {

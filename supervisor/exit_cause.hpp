@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "supervisor/call_vault.hpp"
 #include "supervisor/process_slot.hpp"
 
 namespace agentlocator {
@@ -22,6 +23,9 @@ struct ExitFacts {
 
 // "signal 9 (SIGKILL)", "exit code 78 (wrong settings)", "hung: no heartbeat, aborted by us, signal 6 (SIGABRT)".
 [[nodiscard]] std::string describe_exit(const ExitFacts& facts);
+
+// Killed, unless it was us who killed it for a hang; or ended of itself.
+[[nodiscard]] Death death_of(const ExitFacts& facts);
 
 // permanent: starting it again cannot help before somebody changes something (sysexits: usage, unavailable, config).
 // 69 is permanent for the bridge only (its launcher says: Node or the folder is missing).

@@ -78,7 +78,7 @@ void CallHandle::reset() {
     slot_.states[1] = CallState{};
     entry_.current.store(0, std::memory_order_relaxed);
     entry_.deaths.store(0, std::memory_order_relaxed);
-    entry_.adoption_deaths.store(0, std::memory_order_relaxed);
+    entry_.excused_deaths.store(0, std::memory_order_relaxed);
     entry_.moves.store(0, std::memory_order_relaxed);
     entry_.superseded.store(0, std::memory_order_relaxed);
     entry_.ended_s.store(0, std::memory_order_relaxed);

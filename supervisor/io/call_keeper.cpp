@@ -237,7 +237,7 @@ void CallKeeper::stop(std::uint32_t worker) {
     send(worker, PacketType::stop);
 }
 
-CallKeeper::WorkerEnd CallKeeper::on_died(std::uint32_t worker) {
+CallKeeper::WorkerEnd CallKeeper::on_died(std::uint32_t worker, Death death) {
     if (const auto channel = channels_.find(worker); channel != channels_.end()) {
         channel->second->receive_all();  // What it said before it died comes first.
         channels_.erase(worker);
@@ -246,7 +246,7 @@ CallKeeper::WorkerEnd CallKeeper::on_died(std::uint32_t worker) {
     VaultCommands commands;
     WorkerEnd end;
     const std::uint64_t lost_before = slab_.calls_lost.load();
-    end.call_in_hand = vault_.on_died(worker, commands);
+    end.call_in_hand = vault_.on_died(worker, death, commands);
     end.lost = slab_.calls_lost.load() - lost_before;
     end.calls_wait = vault_.calls_wait();
     perform(commands);

@@ -60,7 +60,7 @@ public:
         std::uint64_t lost = 0;     // Calls whose connections it had taken and not yet handed to us.
     };
     // Its calls go to the living.
-    [[nodiscard]] WorkerEnd on_died(std::uint32_t worker);
+    [[nodiscard]] WorkerEnd on_died(std::uint32_t worker, Death death);
 
     // No program is left that could read that region: its calls are cut.
     void give_up(std::uint8_t region);

@@ -214,7 +214,7 @@ void SupervisorRunner::bury(ChildProcess& child) {
     const std::string serial = std::to_string(child.spec().serial);
     child.drain_output();
     if (child.spec().is_worker) {
-        const CallKeeper::WorkerEnd end = end_worker(child);
+        const CallKeeper::WorkerEnd end = end_worker(child, death_of(*facts));
         facts->call_in_hand = end.call_in_hand;
         facts->calls_wait = end.calls_wait;
     } else {
@@ -258,9 +258,9 @@ void SupervisorRunner::record_exit(const ChildProcess& child, const ExitFacts& f
 }
 
 // Its calls go on elsewhere; lines that its log thread had not written out are told.
-CallKeeper::WorkerEnd SupervisorRunner::end_worker(ChildProcess& child) {
+CallKeeper::WorkerEnd SupervisorRunner::end_worker(ChildProcess& child, Death death) {
     context_.slab->calls_served_before.fetch_add(keeper_.entry(child.spec().entry).calls_served.load());
-    CallKeeper::WorkerEnd end = keeper_.on_died(child.spec().entry);
+    CallKeeper::WorkerEnd end = keeper_.on_died(child.spec().entry, death);
     tell_lines(child.spec().name, end.unsaid);
     if (end.lost > 0) {
         say(log_line("calls_lost", {{"count", end.lost},

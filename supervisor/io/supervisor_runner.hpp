@@ -124,7 +124,7 @@ private:
     // The end of a child
     void bury(ChildProcess& child);
     void record_exit(const ChildProcess& child, const ExitFacts& facts);
-    CallKeeper::WorkerEnd end_worker(ChildProcess& child);
+    CallKeeper::WorkerEnd end_worker(ChildProcess& child, Death death);
     void sweep(const std::string& serial);
     void reap_orphans();
 

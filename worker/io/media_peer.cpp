@@ -138,7 +138,7 @@ void MediaPeer::on_tick(TimePoint now) {
         if (now - taken_at_ > innocent_after) {
             SlotEntry& entry = transfer_.handle().entry();
             entry.deaths.store(0, std::memory_order_relaxed);
-            entry.adoption_deaths.store(0, std::memory_order_relaxed);
+            entry.excused_deaths.store(0, std::memory_order_relaxed);
         }
         if (transfer_.stream().closed()) {
             if (closed_since_ == TimePoint{}) {

@@ -225,7 +225,7 @@ private:
         workers_.erase(worker);
         if (noticed) {
             VaultCommands out;
-            vault_->on_died(worker, out);
+            vault_->on_died(worker, Death::killed, out);
             perform(out);
             slab().workers[worker].seat.store(0);
         }

@@ -51,7 +51,7 @@ TEST_CASE("call_vault: a dead worker's calls go to the living, with its staging 
     t.open(0, 10, 1);
     t.ready(1);
     CHECK(t.take().empty());
-    t.vault.on_died(0, t.out);
+    t.vault.on_died(0, Death::killed, t.out);
     const auto commands = t.take();
     REQUIRE(commands.size() == 1);
     CHECK(commands[0].worker == 1);
@@ -71,7 +71,7 @@ TEST_CASE("call_vault: when nobody lives the calls wait for the next worker") {
     t.ready(0);
     t.open(0, 10, 1);
     CHECK_FALSE(t.vault.calls_wait());
-    t.vault.on_died(0, t.out);
+    t.vault.on_died(0, Death::killed, t.out);
     CHECK(t.take().empty());
     CHECK(t.vault.calls_wait());
     CHECK_FALSE(t.vault.entry_free(0));
@@ -89,10 +89,10 @@ TEST_CASE("call_vault: an adopter that dies is replaced, and the source stays th
     t.open(0, 10, 1);
     t.ready(1);
     t.ready(2);
-    t.vault.on_died(0, t.out);
+    t.vault.on_died(0, Death::killed, t.out);
     const auto first = t.take();
     REQUIRE(first.size() == 1);
-    t.vault.on_died(first[0].worker, t.out);
+    t.vault.on_died(first[0].worker, Death::killed, t.out);
     const auto second = t.take();
     REQUIRE(second.size() == 1);
     CHECK(second[0].worker != first[0].worker);
@@ -152,7 +152,7 @@ TEST_CASE("call_vault: a call whose second handler died is poison") {
     std::uint32_t owner = 0;
     for (int death = 1; death <= 2; ++death) {
         t.file.slab->workers[owner].slot_in_hand.store(10);
-        CHECK(t.vault.on_died(owner, t.out));
+        CHECK(t.vault.on_died(owner, Death::of_itself, t.out));
         const auto commands = t.take();
         REQUIRE(commands.size() == 1);
         CHECK(commands[0].packet.flags == (death == 2 ? packet_flag_poison : 0));
@@ -160,9 +160,29 @@ TEST_CASE("call_vault: a call whose second handler died is poison") {
         t.say(owner, PacketType::call_adopted, 10, 1);
     }
     CHECK(t.vault.poisoned() == 1);
-    CHECK_FALSE(t.vault.on_died(owner, t.out));  // Killed while it closes the call: still one poison call.
+    CHECK_FALSE(
+        t.vault.on_died(owner, Death::of_itself, t.out));  // Killed while it closes the call: still one poison call.
     t.ready(3);
     CHECK(t.take().at(0).packet.flags == packet_flag_poison);
+    CHECK(t.vault.poisoned() == 1);
+}
+
+TEST_CASE("call_vault: a call that was in hand when workers were killed is poison only after five in a row") {
+    VaultUnderTest t;
+    for (std::uint32_t worker = 0; worker <= excused_deaths_max; ++worker) {
+        t.ready(worker);
+    }
+    t.open(0, 10, 1);
+    std::uint32_t owner = 0;
+    for (std::uint32_t death = 1; death <= excused_deaths_max; ++death) {
+        t.file.slab->workers[owner].slot_in_hand.store(10);
+        CHECK(t.vault.on_died(owner, Death::killed, t.out));
+        const auto commands = t.take();
+        REQUIRE(commands.size() == 1);
+        CHECK(commands[0].packet.flags == (death == excused_deaths_max ? packet_flag_poison : 0));
+        owner = commands[0].worker;
+        t.say(owner, PacketType::call_adopted, 10, 1);
+    }
     CHECK(t.vault.poisoned() == 1);
 }
 
@@ -175,7 +195,7 @@ TEST_CASE("call_vault: what a dead worker claimed and never announced is freed, 
     t.open(0, 9, 4);                           // This one had ended, and was told of.
     t.file.slab->directory[9].sid_key.store(5);
     t.say(0, PacketType::call_closed, 9, 4);
-    t.vault.on_died(0, t.out);
+    t.vault.on_died(0, Death::killed, t.out);
     for (std::uint32_t slot = 7; slot <= 9; ++slot) {
         CHECK(t.file.slab->directory[slot].owner.load() == no_worker);
         CHECK(t.file.slab->directory[slot].call.load() == 0);
@@ -254,7 +274,7 @@ TEST_CASE("call_vault: random lives, deaths and moves lose no call and leave not
                         alive.erase(worker);
                         std::erase_if(mail, [&](const auto& command) { return command.worker == worker; });
                         std::erase_if(carried, [&](const auto& entry) { return entry.second.first == worker; });
-                        t.vault.on_died(worker, t.out);
+                        t.vault.on_died(worker, Death::killed, t.out);
                     }
                     break;
                 case 2:
@@ -318,7 +338,7 @@ TEST_CASE("call_vault: under a blind kernel the calls of a dead worker are lost,
     CHECK(t.take().at(0).packet.flags == 0);
     t.say(1, PacketType::call_adopted, 10, 1);
     CHECK(t.take().at(0).packet.type == PacketType::parted);
-    t.vault.on_died(0, t.out);
+    t.vault.on_died(0, Death::killed, t.out);
     const auto commands = t.take();
     REQUIRE(commands.size() == 1);
     CHECK(commands[0].packet.slot == 11);
@@ -363,11 +383,11 @@ TEST_CASE("call_vault: a snapshot serves until the first adopter has made its me
     ControlPacket released = packet(PacketType::call_released, 10, 1);
     released.flags = packet_flag_snapshot;
     t.vault.on_packet(0, released, t.out);
-    t.vault.on_died(0, t.out);
+    t.vault.on_died(0, Death::killed, t.out);
     t.ready(2, 1);
     (void)t.take();
     // It died before: the next one reads the same snapshot.
-    t.vault.on_died(1, t.out);
+    t.vault.on_died(1, Death::killed, t.out);
     auto commands = t.take();
     REQUIRE(commands.size() == 1);
     CHECK(commands[0].worker == 2);
@@ -376,7 +396,7 @@ TEST_CASE("call_vault: a snapshot serves until the first adopter has made its me
     t.ready(3, 1);
     t.ready(4, 0);
     t.file.slab->directory[10].region.store(1);
-    t.vault.on_died(2, t.out);
+    t.vault.on_died(2, Death::killed, t.out);
     commands = t.take();
     REQUIRE(commands.size() == 1);
     CHECK(commands[0].worker == 3);
@@ -391,7 +411,7 @@ TEST_CASE("call_vault: what nobody living can read waits for a rescuer, or is gi
     t.ready(1, 1);
     (void)t.take();
     CHECK_FALSE(t.vault.region_to_rescue().has_value());
-    t.vault.on_died(0, t.out);
+    t.vault.on_died(0, Death::killed, t.out);
     CHECK(t.take().empty());
     REQUIRE(t.vault.region_to_rescue().has_value());
     CHECK(*t.vault.region_to_rescue() == 0);
@@ -400,7 +420,7 @@ TEST_CASE("call_vault: what nobody living can read waits for a rescuer, or is gi
     REQUIRE(commands.size() == 2);
     CHECK(commands[0].worker == 2);
     CHECK_FALSE(t.vault.region_to_rescue().has_value());
-    t.vault.on_died(2, t.out);
+    t.vault.on_died(2, Death::killed, t.out);
     (void)t.take();
     t.vault.give_up(0, t.out);
     commands = t.take();
@@ -411,7 +431,7 @@ TEST_CASE("call_vault: what nobody living can read waits for a rescuer, or is gi
     }
     CHECK_FALSE(t.vault.region_to_rescue().has_value());
     // Nobody lives at all: they wait for their seat's next worker, as ever.
-    t.vault.on_died(1, t.out);
+    t.vault.on_died(1, Death::killed, t.out);
     CHECK_FALSE(t.vault.region_to_rescue().has_value());
 }
 

@@ -56,6 +56,14 @@ TEST_CASE("line_history: bounded by lines and by bytes") {
     CHECK(history.last(1000).size() == history_bytes_max / line_bytes_max);
 }
 
+TEST_CASE("exit_cause: a call is not to blame for a SIGKILL of somebody else") {
+    CHECK(death_of({.signal = 9}) == Death::killed);
+    CHECK(death_of({.unknown = true}) == Death::killed);
+    CHECK(death_of({.signal = 9, .hung = true}) == Death::of_itself);
+    CHECK(death_of({.signal = 11}) == Death::of_itself);
+    CHECK(death_of({.code = 70}) == Death::of_itself);
+}
+
 TEST_CASE("exit_cause: what ended a child, in words") {
     CHECK(describe_exit({.signal = 9}) == "signal 9 (SIGKILL)");
     CHECK(describe_exit({.signal = 11, .core = true}) == "signal 11 (SIGSEGV), core dumped");
