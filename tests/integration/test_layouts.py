@@ -124,7 +124,8 @@ def test_deaths_on_the_way_from_layout_to_layout_lose_nothing(place, folder):
 
 def test_the_supervisor_dies_while_two_layouts_live(place, folder):
     with TwoLayouts(place, folder) as installation, installation.load(seconds=600, calls=CALLS) as load:
-        all_live(installation)
+        # Evenly: no new call is on its way to the lighter worker, whose move would be the one in which it dies.
+        wait_until(lambda: [worker["calls"] for worker in installation.serving()] == [CALLS // 2] * 2, "all calls live")
         (installation.orders / "keeper_after_command").touch()
         installation.upgrade("--no-wait", "--to", installation.releases["second"])
         installation.obeyed("keeper_after_command")
