@@ -36,7 +36,10 @@ SLAB_KB = 4096
 
 def footprint(installation):
     pid = installation.process.pid
-    names = {number: os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+    names = {}
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # Closed meanwhile.
+            names[number] = os.readlink(f"/proc/{pid}/fd/{number}")
     slab = next(number for number, name in names.items() if "agentlocator-calls" in name)
     return {"descriptors": len(names), "live_calls": installation.ask()["calls"]["live"],
             "supervisor_kb": int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4,
